@@ -1,0 +1,151 @@
+//! A key store: serves URI schemes, opens keys, and may have further abilities.
+
+use crate::algorithm::Algorithm;
+use crate::context::{OpenContext, Variable};
+use crate::error::Result;
+use crate::key_uri::KeyUri;
+use crate::local_key::LocalKey;
+use crate::public_key::PublicKey;
+use crate::signer::{Location, Signer};
+
+/// Serves one or more URI schemes. Stateless: what is open lives in the [`Signer`].
+pub trait Backend: Sync {
+    /// The schemes it serves, the canonical one first.
+    fn schemes(&self) -> &'static [&'static str];
+
+    /// The environment variables it reads.
+    fn variables(&self) -> &'static [Variable];
+
+    /// The abilities that [`Self::key_store`] and [`Self::attester`] really have.
+    fn abilities(&self) -> &'static [Ability];
+
+    /// Opens exactly one key for signing. May ask for a PIN or password, once.
+    fn open_signer(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Signer>>;
+
+    /// The key's public half. Never logs in and never needs a touch, unless a token hides its public objects; a
+    /// private key file that carries its public half only in encrypted form asks for its password.
+    fn public_key(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<PublicKey>;
+
+    /// Looks at everything between the URI and a signature without changing or unlocking anything.
+    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding>;
+
+    /// Listing, making and removing keys, where the store can.
+    fn key_store(&self) -> Option<&dyn KeyStore> {
+        None
+    }
+
+    /// Proof of where a key lives, where the store gives one.
+    fn attester(&self) -> Option<&dyn Attester> {
+        None
+    }
+}
+
+/// What a store can do beside signing. A caller asks before opening anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ability {
+    /// List keys.
+    List,
+    /// Make a key inside the store.
+    Generate,
+    /// Take a key made elsewhere.
+    Import,
+    /// Delete a key.
+    Delete,
+    /// Read or write certificates beside keys.
+    Certificates,
+    /// Attest that a key was made in hardware.
+    Attest,
+}
+
+impl Ability {
+    /// The name in the capability matrix.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::List => "list",
+            Self::Generate => "generate",
+            Self::Import => "import",
+            Self::Delete => "delete",
+            Self::Certificates => "certificates",
+            Self::Attest => "attest",
+        }
+    }
+}
+
+/// One key as a list shows it.
+#[derive(Debug, Clone)]
+pub struct KeySummary {
+    /// A URI that can be pasted back and then names exactly this key.
+    pub uri: String,
+    /// The public half, where it can be had without a secret.
+    pub public_key: Option<PublicKey>,
+    /// Where the private half lives.
+    pub location: Location,
+    /// What else there is to know: form and encryption of a file, flags of an object.
+    pub notes: Vec<String>,
+}
+
+/// A finding of `keys doctor`.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    /// Whether it is in order, worth a look, or in the way of signing.
+    pub severity: Severity,
+    /// What was looked at and what was found.
+    pub text: String,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// In order.
+    Good,
+    /// Works, but look at it.
+    Warning,
+    /// Signing or verifying fails.
+    Problem,
+}
+
+/// Makes, lists and removes keys. A method whose ability [`Backend::abilities`] lacks is never called.
+pub trait KeyStore: Sync {
+    /// The keys under `uri` (a directory, a token, a project).
+    fn list(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>>;
+
+    /// Makes a key for `algorithm` and names what was written. An existing key is kept unless `overwrite` is set
+    /// or the prompt confirms.
+    fn generate(
+        &self,
+        uri: &KeyUri,
+        algorithm: Algorithm,
+        overwrite: bool,
+        context: &OpenContext<'_>,
+    ) -> Result<Created>;
+
+    /// Takes a key made elsewhere into the store, under the same rule.
+    fn import(
+        &self,
+        uri: &KeyUri,
+        key: &LocalKey,
+        overwrite: bool,
+        context: &OpenContext<'_>,
+    ) -> Result<Created>;
+}
+
+/// What making or importing a key left behind.
+#[derive(Debug)]
+pub struct Created {
+    /// The URI to sign with.
+    pub uri: String,
+    /// The public half.
+    pub public_key: PublicKey,
+    /// Where the private half was written, for people.
+    pub private_path: String,
+    /// Where the public half was written, for people.
+    pub public_path: String,
+}
+
+/// Proves that a key lives in hardware.
+pub trait Attester: Sync {
+    /// The attestation: certificates in DER, the key's own first.
+    fn attest(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<Vec<u8>>>;
+}

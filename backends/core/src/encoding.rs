@@ -1,0 +1,196 @@
+//! Strict encodings, in one place for every backend: raw `r || s` and DER signatures, SPKI, hexadecimal.
+//!
+//! Several tools got the padding of `r` and `s` wrong and failed about once in 128 signatures; here each half has
+//! the curve's full width on the raw side and the minimal form on the DER side.
+
+use der::asn1::{BitStringRef, ObjectIdentifier, UintRef};
+use der::{Decode, Encode, Sequence};
+use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
+
+use crate::algorithm::KeyType;
+use crate::error::{Error, ErrorKind, Result};
+
+/// `id-ecPublicKey` (RFC 5480 2.1.1).
+pub(crate) const EC_PUBLIC_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+/// `rsaEncryption` (RFC 8017 A.1).
+pub(crate) const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+/// `id-RSASSA-PSS` (RFC 8017 A.2.3): keys bound to PSS parameters, which Sigstore's registry does not know.
+pub(crate) const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
+/// `id-Ed25519` (RFC 8410 3).
+pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+/// RFC 5480 2.1.1.1.
+const CURVES: [(ObjectIdentifier, KeyType); 3] = [
+    (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), KeyType::P256),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.34"), KeyType::P384),
+    (ObjectIdentifier::new_unwrap("1.3.132.0.35"), KeyType::P521),
+];
+
+/// The curve that a named-curve identifier stands for.
+pub(crate) fn curve(oid: ObjectIdentifier) -> Option<KeyType> {
+    CURVES.iter().find(|(known, _)| *known == oid).map(|(_, key_type)| *key_type)
+}
+
+/// `Ecdsa-Sig-Value` (RFC 3279 2.2.3).
+#[derive(Sequence)]
+struct EcdsaSignature<'a> {
+    r: UintRef<'a>,
+    s: UintRef<'a>,
+}
+
+/// Turns a raw `r || s` (each left-padded to the curve's field size, as PKCS#11, JWS and some services return it)
+/// into minimal ASN.1 DER.
+///
+/// # Errors
+/// [`ErrorKind::Integrity`] when the length is not twice the field size or a half is zero.
+pub fn ecdsa_fixed_to_der(key_type: KeyType, raw: &[u8]) -> Result<Vec<u8>> {
+    let wrong = |why: &str| Error::new(ErrorKind::Integrity, "cannot encode an ECDSA signature").why(why);
+    let width = key_type
+        .field_bytes()
+        .ok_or_else(|| Error::internal("an ECDSA signature from a key without a curve"))?;
+    if raw.len() != 2 * width {
+        return Err(wrong(&format!("it is {} bytes long, expected {}", raw.len(), 2 * width)));
+    }
+    let (r, s) = raw.split_at(width);
+    if r.iter().all(|byte| *byte == 0) || s.iter().all(|byte| *byte == 0) {
+        return Err(wrong("r or s is zero"));
+    }
+    let encode = || EcdsaSignature { r: UintRef::new(r)?, s: UintRef::new(s)? }.to_der();
+    encode().map_err(|cause: der::Error| wrong(&cause.to_string()))
+}
+
+/// Turns an ASN.1 DER ECDSA signature into raw `r || s`, each half left-padded to the curve's field size.
+///
+/// # Errors
+/// [`ErrorKind::Integrity`] when it is not strict DER or a half is wider than the field.
+pub fn ecdsa_der_to_fixed(key_type: KeyType, der: &[u8]) -> Result<Vec<u8>> {
+    let wrong = |why: &str| Error::new(ErrorKind::Integrity, "cannot decode an ECDSA signature").why(why);
+    let width = key_type
+        .field_bytes()
+        .ok_or_else(|| Error::internal("an ECDSA signature from a key without a curve"))?;
+    let signature = EcdsaSignature::from_der(der).map_err(|cause| wrong(&cause.to_string()))?;
+    let mut raw = vec![0; 2 * width];
+    for (half, integer) in raw.chunks_exact_mut(width).zip([signature.r, signature.s]) {
+        let bytes = integer.as_bytes();
+        if bytes.len() > width {
+            return Err(wrong("r or s is wider than the curve's field"));
+        }
+        half[width - bytes.len()..].copy_from_slice(bytes);
+    }
+    Ok(raw)
+}
+
+/// Builds `SubjectPublicKeyInfo` DER (RFC 5280 4.1.2.7) from the key in its own form: an uncompressed point, an
+/// `RSAPublicKey` (RFC 8017 A.1.1) or the 32 bytes of Ed25519.
+pub fn spki_der(key_type: KeyType, key: &[u8]) -> Result<Vec<u8>> {
+    let curve = CURVES.iter().find(|(_, known)| *known == key_type).map(|(oid, _)| *oid);
+    let (oid, parameters) = match key_type {
+        KeyType::P256 | KeyType::P384 | KeyType::P521 => {
+            (EC_PUBLIC_KEY, curve.as_ref().map(der::AnyRef::from))
+        }
+        // RFC 8017 A.1: the parameters of rsaEncryption are NULL, not absent.
+        KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096 => (RSA_ENCRYPTION, Some(der::AnyRef::NULL)),
+        KeyType::Ed25519 => (ED25519, None),
+    };
+    let encode = || {
+        SubjectPublicKeyInfoRef {
+            algorithm: AlgorithmIdentifierRef { oid, parameters },
+            subject_public_key: BitStringRef::from_bytes(key)?,
+        }
+        .to_der()
+    };
+    encode().map_err(|cause| Error::internal(format!("cannot encode a public key: {cause}")))
+}
+
+/// The bytes of an EC point, whichever of three ways a token hands it out: the bare uncompressed point, the point
+/// inside an OCTET STRING (PKCS#11 v3.0 2.3.3) or inside a BIT STRING.
+///
+/// # Errors
+/// [`ErrorKind::Integrity`] for anything else, compressed points included.
+pub fn ec_point(key_type: KeyType, bytes: &[u8]) -> Result<Vec<u8>> {
+    /// SEC 1 2.3.3: the first byte of an uncompressed point.
+    const UNCOMPRESSED: u8 = 0x04;
+    let width =
+        key_type.field_bytes().ok_or_else(|| Error::internal("an EC point of a key without a curve"))?;
+    let is_point = |bytes: &[u8]| bytes.len() == 1 + 2 * width && bytes[0] == UNCOMPRESSED;
+    // An OCTET STRING's tag is 0x04 as well; the length tells the two apart.
+    if is_point(bytes) {
+        return Ok(bytes.to_vec());
+    }
+    let inner = der::asn1::OctetStringRef::from_der(bytes)
+        .map(|octets| octets.as_bytes())
+        .or_else(|_| BitStringRef::from_der(bytes).map(|bits| bits.raw_bytes()));
+    match inner {
+        Ok(point) if is_point(point) => Ok(point.to_vec()),
+        _ => Err(Error::new(ErrorKind::Integrity, format!("cannot read an EC point of {key_type}"))
+            .why("it is not an uncompressed point, bare or in an OCTET STRING or BIT STRING")),
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Bytes of an even number of hexadecimal digits, in either case.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
+    let (pairs, rest) = digits.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn raw_and_der_signatures_round_trip(
+            r_zeros in 0_usize..66, s_zeros in 0_usize..66, fill in 1_u8.., curve in 0_usize..3,
+        ) {
+            let key_type = [KeyType::P256, KeyType::P384, KeyType::P521][curve];
+            let width = key_type.field_bytes().unwrap();
+            let mut raw = vec![fill; 2 * width];
+            raw[..r_zeros.min(width - 1)].fill(0);
+            raw[width..width + s_zeros.min(width - 1)].fill(0);
+            let der = ecdsa_fixed_to_der(key_type, &raw).unwrap();
+            prop_assert_eq!(ecdsa_der_to_fixed(key_type, &der).unwrap(), raw);
+        }
+    }
+
+    #[test]
+    fn refuses_short_long_and_zero_halves() {
+        for raw in [vec![1; 63], vec![1; 65], [[0; 32], [1; 32]].concat(), [[1; 32], [0; 32]].concat()] {
+            assert_eq!(ecdsa_fixed_to_der(KeyType::P256, &raw).unwrap_err().kind(), ErrorKind::Integrity);
+        }
+        let wide = ecdsa_fixed_to_der(KeyType::P384, &[0x7f; 96]).unwrap();
+        assert!(ecdsa_der_to_fixed(KeyType::P256, &wide).is_err());
+        // A needless leading zero is BER, not DER (X.690 8.3.2).
+        assert!(ecdsa_der_to_fixed(KeyType::P256, &[0x30, 7, 2, 2, 0, 1, 2, 1, 1]).is_err());
+    }
+
+    #[test]
+    fn takes_a_point_in_all_three_forms() {
+        let point = [&[4_u8][..], &[7; 64]].concat();
+        let octets = [&[0x04, 65][..], &point].concat();
+        let bits = [&[0x03, 66, 0][..], &point].concat();
+        for form in [&point, &octets, &bits] {
+            assert_eq!(ec_point(KeyType::P256, form).unwrap(), point);
+        }
+        assert!(ec_point(KeyType::P256, &[&[2_u8][..], &[7; 32]].concat()).is_err());
+        assert!(ec_point(KeyType::P384, &point).is_err());
+    }
+
+    #[test]
+    fn hexadecimal_round_trips() {
+        assert_eq!(from_hex(&hex(&[0, 0xab, 0xff])).unwrap(), [0, 0xab, 0xff]);
+        assert_eq!(from_hex("ABCDEF").unwrap(), [0xab, 0xcd, 0xef]);
+        assert!(from_hex("abc").is_none() && from_hex("zz").is_none());
+    }
+}

@@ -1,0 +1,36 @@
+//! The contract between countersign and its key stores.
+//!
+//! A backend turns a [`KeyUri`] into a [`Signer`]; the tool hashes, asks the signer for one signature, and gets
+//! back bytes that were already verified against the key's own public half. Everything a backend needs from the
+//! world comes through [`OpenContext`]; nothing here reads the environment, the terminal or the clock by itself.
+//!
+//! Begin with [`signer`] (what a key does), then [`backend`] (how one is opened), [`algorithm`] (the one table of
+//! what is signed how) and [`error`] (the closed set of what can go wrong). [`local_key`] is the only place
+//! where private key bytes live.
+
+pub mod algorithm;
+pub mod backend;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod context;
+pub mod digest;
+pub mod encoding;
+pub mod error;
+pub mod key_uri;
+pub mod limits;
+pub mod local_key;
+mod prehashed;
+pub mod public_key;
+pub mod secret;
+pub mod signer;
+pub mod whole_file;
+
+pub use algorithm::{Algorithm, KeyType, Scheme};
+pub use backend::{Ability, Attester, Backend, KeyStore, KeySummary};
+pub use context::{Cancellation, Events, OpenContext, Prompt, TrustLevel, Variable};
+pub use digest::{Digest, HashAlgorithm, Hasher};
+pub use error::{Error, ErrorKind, Retry};
+pub use key_uri::KeyUri;
+pub use public_key::PublicKey;
+pub use secret::Secret;
+pub use signer::{Input, KeyInfo, Location, RawSignature, SignRequest, Signature, Signer};

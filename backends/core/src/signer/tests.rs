@@ -1,0 +1,1 @@
+//! Tests of the contract: what comes back from a store is checked.
