@@ -1,0 +1,50 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod doctor;
+mod errors;
+mod signer;
+mod store;
+mod uri;
+
+use countersign_core::backend::Finding;
+use countersign_core::error::Result;
+use countersign_core::{Ability, Backend, KeyStore, KeyUri, OpenContext, PublicKey, Signer, Variable};
+
+/// File keys and keys in environment variables.
+#[derive(Debug)]
+pub struct FileBackend;
+
+impl Backend for FileBackend {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["file", "env"]
+    }
+
+    fn variables(&self) -> &'static [Variable] {
+        // Passwords reach a key file through the prompt, whose sources the tool owns.
+        &[]
+    }
+
+    fn abilities(&self) -> &'static [Ability] {
+        &[Ability::List, Ability::Generate, Ability::Import]
+    }
+
+    fn open_signer(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Signer>> {
+        signer::open(uri, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn public_key(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<PublicKey> {
+        signer::public_key(uri, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
+        doctor::diagnose(uri, context)
+    }
+
+    fn key_store(&self) -> Option<&dyn KeyStore> {
+        Some(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;
