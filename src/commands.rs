@@ -1,0 +1,182 @@
+//! The command line: one file a command, flag groups in [`flags`].
+//!
+//! A command reads its flags, calls the library and prints. Rules about signatures stand elsewhere.
+
+mod bundle_inspect;
+mod completion;
+mod demo;
+mod env_command;
+pub mod flags;
+mod generate_key_pair;
+mod help;
+mod import_key_pair;
+mod keys;
+mod public_key;
+mod sign_blob;
+mod verify_blob;
+mod version;
+
+use std::ffi::OsString;
+
+use clap::parser::ValueSource;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use countersign_core::context::Environment;
+
+use crate::env::{self, ProcessEnvironment};
+use crate::exit::{Failure, SUCCESS};
+use crate::output::Output;
+use crate::report::{Destination, Report};
+use flags::global::GlobalFlags;
+use flags::{legacy, not_built, switches};
+
+/// Signs and verifies software artifacts with the key store you have: files today, HSMs, YubiKeys and cloud keys next.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, disable_version_flag = true, disable_help_subcommand = true)]
+#[command(arg_required_else_help = true, args_override_self = true, infer_subcommands = false)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalFlags,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    SignBlob(sign_blob::SignBlob),
+    VerifyBlob(verify_blob::VerifyBlob),
+    GenerateKeyPair(generate_key_pair::GenerateKeyPair),
+    ImportKeyPair(import_key_pair::ImportKeyPair),
+    PublicKey(public_key::PublicKeyCommand),
+    Keys(keys::Keys),
+    Bundle(bundle_inspect::BundleCommand),
+    Demo(demo::Demo),
+    Env(env_command::EnvCommand),
+    Completion(completion::Completion),
+    Version(version::Version),
+    Help(help::Help),
+}
+
+/// What a command works with.
+pub(crate) struct Run<'a> {
+    pub(crate) output: Output,
+    pub(crate) environment: &'a dyn Environment,
+    pub(crate) global: GlobalFlags,
+    pub(crate) report: Report,
+    /// Flags that a variable set, not the command line.
+    pub(crate) set_by_variable: Vec<String>,
+}
+
+impl Run<'_> {
+    /// A warning, on standard error and in the report.
+    pub(crate) fn warning(&mut self, text: impl AsRef<str>) {
+        self.output.warning(text.as_ref());
+        self.report.warning(text.as_ref());
+    }
+}
+
+/// Runs the tool and returns its exit code.
+pub fn run(arguments: Vec<OsString>) -> u8 {
+    let environment = ProcessEnvironment;
+    let (arguments, old_spellings) = legacy::rewrite(arguments);
+    // Before the flags are read there is only the real standard output.
+    let Ok(early) = Output::new(None, false) else { return crate::exit::FAILURE };
+    for text in old_spellings {
+        early.warning(text);
+    }
+    let matches = match command_line(&environment).try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => return help::end_parsing(&error, &early),
+    };
+    let started = start(&matches, &environment);
+    match started {
+        Ok((command, run)) => finish(command, run),
+        Err(failure) => {
+            early.failure(&failure);
+            failure.code()
+        }
+    }
+}
+
+/// The whole command line as clap knows it: ours, Cosign's flags that are not built, Go's switches, variables.
+pub(crate) fn command_line(environment: &dyn Environment) -> clap::Command {
+    env::bind(switches::accept_values(not_built::add(Cli::command())), environment)
+}
+
+fn start<'a>(matches: &ArgMatches, environment: &'a dyn Environment) -> Result<(Command, Run<'a>), Failure> {
+    not_built::refuse(matches)?;
+    let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::usage(help::first_line(&error)))?;
+    let output = Output::new(cli.global.output_file.as_deref(), cli.global.verbose)?;
+    let (path, innermost) = innermost(matches);
+    let report = Report::new(path);
+    let mut run = Run { output, environment, global: cli.global, report, set_by_variable: Vec::new() };
+    for id in innermost.ids() {
+        let flag = id.as_str().replace('_', "-");
+        match innermost.value_source(id.as_str()) {
+            Some(ValueSource::EnvVariable) => run.set_by_variable.push(flag),
+            Some(ValueSource::CommandLine) => {
+                if let Some(instead) = legacy::deprecation(&flag) {
+                    run.output.warning(format!("--{flag} is deprecated in Cosign: {instead}"));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok((cli.command, run))
+}
+
+fn innermost(matches: &ArgMatches) -> (String, &ArgMatches) {
+    let (mut path, mut at) = (Vec::new(), matches);
+    while let Some((name, inner)) = at.subcommand() {
+        path.push(name);
+        at = inner;
+    }
+    (path.join(" "), at)
+}
+
+fn finish(command: Command, mut run: Run<'_>) -> u8 {
+    let ended = command.execute(&mut run);
+    let mut code = ended.as_ref().err().map_or(SUCCESS, Failure::code);
+    if let Err(failure) = &ended {
+        run.output.failure(failure);
+    }
+    let destination =
+        run.global.report.take().map(|file| file.map_or(Destination::Stdout, Destination::File));
+    if let Some(destination) = destination
+        && let Err(error) = run.report.write(&ended, &destination, &run.output)
+    {
+        let failure = Failure::Error(error);
+        run.output.failure(&failure);
+        code = code.max(failure.code());
+    }
+    code
+}
+
+impl Command {
+    fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
+        match self {
+            Self::SignBlob(command) => command.execute(run),
+            Self::VerifyBlob(command) => command.execute(run),
+            Self::GenerateKeyPair(command) => command.execute(run),
+            Self::ImportKeyPair(command) => command.execute(run),
+            Self::PublicKey(command) => command.execute(run),
+            Self::Keys(command) => command.execute(run),
+            Self::Bundle(command) => command.execute(run),
+            Self::Demo(command) => command.execute(run),
+            Self::Env(command) => command.execute(run),
+            Self::Completion(command) => command.execute(run),
+            Self::Version(command) => command.execute(run),
+            Self::Help(command) => command.execute(run),
+        }
+    }
+}
+
+/// Says where the tool broke, without the values at hand, which may be secrets.
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        if let Ok(output) = Output::new(None, false) {
+            output.note(format!("Error: countersign broke{place}"));
+            output.note("  hint: this is a bug: please report this line and the command");
+        }
+    }));
+}

@@ -1,0 +1,61 @@
+//! The key, and where its password comes from.
+
+use clap::Args;
+use countersign_core::Algorithm;
+use countersign_core::context::Clock;
+use countersign_core::{Cancellation, OpenContext, TrustLevel};
+
+use crate::commands::Run;
+use crate::exit::Failure;
+use crate::prompt::{PasswordSource, TerminalPrompt};
+
+/// Where a password comes from.
+#[derive(Debug, Clone, Args)]
+pub struct PasswordFlags {
+    /// Where the key's password comes from: prompt, stdin, env:NAME, file:PATH, fd:N or command:/PROGRAM ARGUMENTS
+    #[arg(long, value_name = "SOURCE")]
+    pub password_source: Option<PasswordSource>,
+}
+
+/// Reads a registry name of an algorithm.
+pub fn parse_algorithm(name: &str) -> Result<Algorithm, String> {
+    Algorithm::parse(name).map_err(|error| {
+        format!("{error}; {}", error.next_step().unwrap_or("see countersign help sign-blob"))
+    })
+}
+
+struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> std::time::SystemTime {
+        std::time::SystemTime::now()
+    }
+}
+
+impl PasswordFlags {
+    /// Hands the world to a backend for the time of `work`. `stdin_is_free` says that standard input is neither the
+    /// artifact nor a list.
+    pub(crate) fn with_context<T>(
+        &self,
+        run: &Run<'_>,
+        stdin_is_free: bool,
+        work: impl FnOnce(&OpenContext<'_>) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let deadline = run.global.deadline();
+        let prompt = TerminalPrompt {
+            source: self.password_source.clone(),
+            environment: run.environment,
+            stdin_is_free,
+            deadline,
+        };
+        work(&OpenContext {
+            environment: run.environment,
+            prompt: &prompt,
+            events: &run.output,
+            clock: &SystemClock,
+            deadline,
+            cancellation: &Cancellation::default(),
+            trust: TrustLevel::Operator,
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! What Cosign has and this version does not: commands and flags that are refused by name, never accepted and ignored.
+//!
+//! A later version turns a row on by deleting it here and declaring the flag or command where it belongs.
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use countersign_core::error::{Error, ErrorKind};
+
+use super::legacy::ALIASES;
+use crate::exit::Failure;
+
+/// Commands without any part built, groups by their first word.
+const COMMANDS: &[&str] = &[
+    "attach",
+    "attest",
+    "attest-blob",
+    "clean",
+    "copy",
+    "debug",
+    "dockerfile",
+    "download",
+    "generate",
+    "generate-fig-spec",
+    "initialize",
+    "load",
+    "login",
+    "manifest",
+    "piv-tool",
+    "pkcs11-tool",
+    "save",
+    "sign",
+    "signing-config",
+    "tree",
+    "triangulate",
+    "trusted-root",
+    "upload",
+    "verify",
+    "verify-attestation",
+    "verify-blob-attestation",
+];
+
+/// Commands of the group `bundle` that are not built.
+const BUNDLE_COMMANDS: &[&str] = &["create", "upgrade"];
+
+/// Flags of commands that are built: those that take a value, and switches.
+#[rustfmt::skip]
+const FLAGS: &[(&str, &[&str], &[&str])] = &[
+    ("generate-key-pair", &["kms"], &[]),
+    ("public-key", &["slot"], &["sk"]),
+    ("sign-blob", &[
+        "certificate", "certificate-chain", "fulcio-auth-flow", "fulcio-url", "identity-token",
+        "oidc-client-id", "oidc-client-secret-file", "oidc-issuer", "oidc-provider", "oidc-redirect-url",
+        "output-certificate", "rekor-url", "rfc3161-timestamp", "slot", "timestamp-client-cacert",
+        "timestamp-client-cert", "timestamp-client-key", "timestamp-server-name", "timestamp-server-url",
+        "trusted-root",
+    ], &[
+        "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers", "sk",
+    ]),
+    ("verify-blob", &[
+        "ca-intermediates", "ca-roots", "certificate", "certificate-chain",
+        "certificate-github-workflow-name", "certificate-github-workflow-ref",
+        "certificate-github-workflow-repository", "certificate-github-workflow-sha",
+        "certificate-github-workflow-trigger", "certificate-identity", "certificate-identity-regexp",
+        "certificate-oidc-issuer", "certificate-oidc-issuer-regexp", "rekor-url", "rfc3161-timestamp",
+        "sct", "slot", "timestamp-certificate-chain", "trusted-root",
+    ], &[
+        "allow-certificate-chain", "experimental-oci11", "insecure-ignore-sct", "offline",
+        "private-infrastructure", "sk", "use-signed-timestamps",
+    ]),
+];
+
+/// Adds the rows to the command line, hidden from help.
+pub fn add(command: Command) -> Command {
+    let command = command.mut_subcommand("bundle", |bundle| {
+        BUNDLE_COMMANDS.iter().fold(bundle, |bundle, name| bundle.subcommand(unbuilt(name)))
+    });
+    let command = FLAGS.iter().fold(command, |command, (name, valued, switches)| {
+        command.mut_subcommand(name, |subcommand| {
+            let flags =
+                valued.iter().map(|flag| (flag, false)).chain(switches.iter().map(|flag| (flag, true)));
+            flags.fold(subcommand, |subcommand, (flag, is_switch)| {
+                let old = ALIASES.iter().filter(|(_, today)| today == flag).map(|(old, _)| *old);
+                let argument = Arg::new(*flag).long(*flag).aliases(old).hide(true).action(ArgAction::Set);
+                // A switch must not swallow the file behind it: the refusal would speak of a missing file.
+                subcommand.arg(argument.num_args(0..=1).require_equals(is_switch))
+            })
+        })
+    });
+    COMMANDS.iter().fold(command, |command, name| command.subcommand(unbuilt(name)))
+}
+
+/// Takes any arguments, so that the refusal is what the user reads first.
+fn unbuilt(name: &'static str) -> Command {
+    Command::new(name)
+        .about("Not built yet")
+        .hide(true)
+        .disable_help_flag(true)
+        .arg(Arg::new("anything").num_args(0..).trailing_var_arg(true).allow_hyphen_values(true))
+}
+
+/// Refuses a command or flag of the tables.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`], naming it.
+pub fn refuse(matches: &ArgMatches) -> Result<(), Failure> {
+    let Some((name, inner)) = matches.subcommand() else { return Ok(()) };
+    let refused =
+        |what: String| Failure::Error(Error::new(ErrorKind::Unsupported, format!("{what} is not built yet")));
+    if COMMANDS.contains(&name) {
+        return Err(refused(format!("the command {name}")));
+    }
+    if let ("bundle", Some((inner, _))) = (name, inner.subcommand())
+        && BUNDLE_COMMANDS.contains(&inner)
+    {
+        return Err(refused(format!("the command bundle {inner}")));
+    }
+    let flags = FLAGS
+        .iter()
+        .filter(|(command, ..)| *command == name)
+        .flat_map(|(_, valued, switches)| valued.iter().chain(*switches));
+    for flag in flags {
+        match inner.value_source(flag) {
+            Some(ValueSource::EnvVariable) => {
+                let variable = crate::env::variable_of_flag(flag);
+                return Err(refused(format!("--{flag} of {name} (set by {variable})")));
+            }
+            Some(_) => return Err(refused(format!("--{flag} of {name}"))),
+            None => {}
+        }
+    }
+    Ok(())
+}

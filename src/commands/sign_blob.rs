@@ -1,0 +1,343 @@
+//! `sign-blob`: signs files with one opened key and writes a bundle for each.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use countersign_core::error::{Error, ErrorKind};
+use countersign_core::whole_file::{self, WriteOptions};
+use countersign_core::{Algorithm, KeyUri, Signer};
+
+use super::Run;
+use super::flags::key::{PasswordFlags, parse_algorithm};
+use crate::artifact::Artifact;
+use crate::exit::Failure;
+use crate::interrupt::Interrupt;
+use crate::progress::Progress;
+use crate::report::{Item, Problem};
+use crate::sign::plan::{BUNDLE_ENDING, bundle_paths};
+use crate::sign::{SignedBlob, choose_algorithm, sign_blob};
+use crate::{backends, bundle, sign};
+
+/// The longest list of files read by `--files-from`.
+const MAX_LIST_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Sign files and write a bundle beside each
+#[derive(Debug, Args)]
+pub(crate) struct SignBlob {
+    /// Files to sign; - is standard input
+    #[arg(value_name = "FILE", required_unless_present = "files_from")]
+    files: Vec<String>,
+
+    /// Sign also the files listed in LIST, one path a line; - is standard input
+    #[arg(long, value_name = "LIST")]
+    files_from: Option<String>,
+
+    /// The private key: a path, or a key URI such as env://NAME
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+
+    #[command(flatten)]
+    password: PasswordFlags,
+
+    /// Sign with this algorithm of Sigstore's registry instead of the key type's own
+    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
+    signing_algorithm: Option<Algorithm>,
+
+    /// Write the bundle of a single file here
+    #[arg(long, value_name = "FILE", conflicts_with = "bundle_dir")]
+    bundle: Option<PathBuf>,
+
+    /// Write the bundles to this directory instead of beside the files
+    #[arg(long, value_name = "DIR")]
+    bundle_dir: Option<PathBuf>,
+
+    /// Record the signatures in a transparency log; still to come, so pass --tlog-upload=false
+    #[arg(long, default_value = "true")]
+    tlog_upload: bool,
+
+    /// Take the services from Sigstore's own signing config
+    #[arg(long, default_value = "true", hide = true)]
+    use_signing_config: bool,
+
+    /// Take the services from this signing config; today one that names no service
+    #[arg(long, value_name = "FILE")]
+    signing_config: Option<PathBuf>,
+
+    /// Write the new bundle format; false prints the signature, and --bundle then holds the old format
+    #[arg(long, default_value = "true")]
+    new_bundle_format: bool,
+
+    /// Write the signature itself to this file
+    #[arg(long, value_name = "FILE", alias = "output")]
+    output_signature: Option<PathBuf>,
+
+    /// Write signatures in base64
+    #[arg(long, default_value = "true")]
+    b64: bool,
+
+    /// Overwrite bundles that exist
+    #[arg(long, short = 'y')]
+    yes: bool,
+}
+
+/// One file and where its results go.
+struct Job {
+    artifact: Artifact,
+    bundle: Option<PathBuf>,
+}
+
+impl SignBlob {
+    pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
+        let Some(key) = &self.key else {
+            return Err(Failure::usage_with_hint(
+                "signing needs a key: keyless signing is still to come",
+                "pass --key; make one with: countersign generate-key-pair",
+            ));
+        };
+        self.demand_no_services()?;
+        let jobs = self.jobs()?;
+        let uri = KeyUri::parse(key)?;
+        let stdin_is_free = self.files_from.as_deref() != Some("-")
+            && !jobs.iter().any(|job| job.artifact == Artifact::Stdin);
+        let backend = backends::find(&uri)?;
+        let signer = self
+            .password
+            .with_context(run, stdin_is_free, |context| Ok(backend.open_signer(&uri, context)?))?;
+        run.report.signing_key(signer.info());
+        let algorithm = choose_algorithm(&*signer, self.signing_algorithm)?;
+        self.sign_all(run, &*signer, algorithm, jobs)
+    }
+
+    /// Cosign's default is to log the signature. Until logs are built, doing without must be said.
+    fn demand_no_services(&self) -> Result<(), Failure> {
+        if let Some(path) = &self.signing_config {
+            if !self.new_bundle_format {
+                return Err(Failure::usage("--signing-config goes with the new bundle format only"));
+            }
+            return Ok(sign::signing_config::demand_no_service(path)?);
+        }
+        if !self.tlog_upload {
+            return Ok(());
+        }
+        Err(Failure::usage_with_hint(
+            "recording signatures in a transparency log is still to come",
+            "pass --tlog-upload=false, or a --signing-config that names no service: then nobody can see when it was \
+             signed, and verifying needs --insecure-ignore-tlog",
+        ))
+    }
+
+    fn jobs(&self) -> Result<Vec<Job>, Failure> {
+        let mut names = self.files.clone();
+        if let Some(list) = &self.files_from {
+            names.extend(read_list(list)?);
+        }
+        if names.is_empty() {
+            return Err(Failure::usage("there is no file to sign: the list is empty"));
+        }
+        let artifacts: Vec<_> = names.iter().map(|name| Artifact::parse(name)).collect();
+        let several = artifacts.len() > 1;
+        if several && (self.bundle.is_some() || self.output_signature.is_some()) {
+            return Err(Failure::usage_with_hint(
+                "--bundle and --output-signature name one file, and there are several to sign",
+                "leave them out: each bundle is written beside its file, or into --bundle-dir",
+            ));
+        }
+        if several && artifacts.contains(&Artifact::Stdin) {
+            return Err(Failure::usage("standard input (-) is signed by itself, not together with files"));
+        }
+        if !self.new_bundle_format {
+            if self.bundle_dir.is_some() {
+                return Err(Failure::usage("--bundle-dir goes with the new bundle format only"));
+            }
+            let bundle = self.bundle.clone();
+            return Ok(artifacts
+                .into_iter()
+                .map(|artifact| Job { artifact, bundle: bundle.clone() })
+                .collect());
+        }
+        if let Some(bundle) = &self.bundle {
+            return Ok(artifacts
+                .into_iter()
+                .map(|artifact| Job { artifact, bundle: Some(bundle.clone()) })
+                .collect());
+        }
+        let paths: Vec<PathBuf> = artifacts
+            .iter()
+            .map(|artifact| match artifact {
+                Artifact::Path(path) => Ok(path.clone()),
+                Artifact::Stdin | Artifact::Digest(..) => {
+                    Err(Failure::usage("standard input has no name: say where its bundle goes with --bundle"))
+                }
+            })
+            .collect::<Result<_, _>>()?;
+        if let Some(directory) = self.bundle_dir.as_deref().filter(|directory| !directory.is_dir()) {
+            return Err(Failure::Error(
+                Error::new(ErrorKind::NotFound, format!("cannot write to {}", directory.display()))
+                    .why("it is no directory")
+                    .hint(format!("make it with: mkdir -p {}", directory.display())),
+            ));
+        }
+        let bundles = bundle_paths(&paths, self.bundle_dir.as_deref(), self.yes)?;
+        Ok(artifacts
+            .into_iter()
+            .zip(bundles)
+            .map(|(artifact, path)| Job { artifact, bundle: Some(path) })
+            .collect())
+    }
+
+    fn sign_all(
+        &self,
+        run: &mut Run<'_>,
+        signer: &dyn Signer,
+        algorithm: Algorithm,
+        jobs: Vec<Job>,
+    ) -> Result<(), Failure> {
+        let total = jobs.len();
+        let progress = Progress::new(total, jobs.iter().map(size).sum());
+        let interrupt = Interrupt::watch();
+        let (mut failed, mut done) = (0, 0);
+        let mut only_failure = None;
+        for job in jobs {
+            if interrupt.is_raised() {
+                run.report.item(Item {
+                    artifact: job.artifact.name(),
+                    outcome: "skipped",
+                    ..Item::default()
+                });
+                continue;
+            }
+            progress.file(&job.artifact.name());
+            match self.sign_one(run, signer, algorithm, &job, total == 1, &progress) {
+                Ok(item) => run.report.item(item),
+                Err(failure) => {
+                    failed += 1;
+                    run.report.item(Item {
+                        artifact: job.artifact.name(),
+                        outcome: "failed",
+                        failure: Some(Problem::from(&failure)),
+                        ..Item::default()
+                    });
+                    // A single file's failure is the command's own; among several it is told at once.
+                    if total > 1 {
+                        progress.suspend(|| run.output.failure_of_one(&failure));
+                    }
+                    only_failure = Some(failure);
+                }
+            }
+            done += 1;
+        }
+        drop(progress);
+        if total > 1 {
+            let rest = if done < total { format!(", {} not begun", total - done) } else { String::new() };
+            run.output.note(format!(
+                "Signed {} of {total} files with {}, {failed} failed{rest}",
+                done - failed,
+                signer.info().uri
+            ));
+        }
+        match only_failure {
+            _ if done < total => Err(Failure::Interrupted { done, total }),
+            Some(failure) if total == 1 => Err(failure),
+            Some(_) => Err(Failure::Batch { failed, total, act: "sign" }),
+            None => Ok(()),
+        }
+    }
+
+    fn sign_one(
+        &self,
+        run: &Run<'_>,
+        signer: &dyn Signer,
+        algorithm: Algorithm,
+        job: &Job,
+        alone: bool,
+        progress: &Progress,
+    ) -> Result<Item, Failure> {
+        let deadline = run.global.deadline();
+        let signed = sign_blob(signer, algorithm, &job.artifact, deadline, &|bytes| progress.add(bytes))?;
+        let mut outputs = Vec::new();
+        if let Some(path) = &job.bundle {
+            write(path, &self.bundle_bytes(signer, &signed))?;
+            outputs.push(path.display().to_string());
+            let said = format!("Wrote bundle to file {}", path.display());
+            if alone { run.output.note(said) } else { run.output.debug(said) }
+        }
+        let signature = signed.signature.bytes();
+        if let Some(path) = &self.output_signature {
+            write(
+                path,
+                &if self.b64 { STANDARD.encode(signature).into_bytes() } else { signature.to_vec() },
+            )?;
+            outputs.push(path.display().to_string());
+            run.output.note(format!("Wrote signature to file {}", path.display()));
+        } else if !self.new_bundle_format {
+            if self.b64 {
+                run.output.line(STANDARD.encode(signature))?
+            } else {
+                run.output.bytes(signature)?
+            }
+        }
+        Ok(Item {
+            artifact: job.artifact.name(),
+            outcome: "signed",
+            digests: vec![signed.digest.to_string()],
+            algorithm: Some(algorithm.name()),
+            outputs,
+            not_proven: vec!["that a transparency log holds the signature: none was asked".to_owned()],
+            ..Item::default()
+        })
+    }
+
+    fn bundle_bytes(&self, signer: &dyn Signer, signed: &SignedBlob) -> Vec<u8> {
+        if self.new_bundle_format {
+            let hint = signer.info().public_key.hint();
+            bundle::message_signature_json(&hint, &signed.digest, signed.signature.bytes())
+        } else {
+            bundle::legacy_json(signed.signature.bytes())
+        }
+    }
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    whole_file::write(path, content, WriteOptions { mode: 0o644, overwrite: true, flush: false })
+}
+
+fn size(job: &Job) -> u64 {
+    match &job.artifact {
+        Artifact::Path(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+        Artifact::Stdin | Artifact::Digest(..) => 0,
+    }
+}
+
+/// The paths in a list: one a line, as they stand; empty lines are skipped.
+fn read_list(list: &str) -> Result<Vec<String>, Failure> {
+    let failed = |cause| Error::io("read the list", list, cause);
+    let mut text = String::new();
+    if list == "-" {
+        std::io::stdin().take(MAX_LIST_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    } else {
+        std::fs::File::open(list)
+            .map_err(failed)?
+            .take(MAX_LIST_BYTES + 1)
+            .read_to_string(&mut text)
+            .map_err(failed)?;
+    }
+    if text.len() as u64 > MAX_LIST_BYTES {
+        return Err(Failure::usage(format!("the list {list} is larger than {MAX_LIST_BYTES} bytes")));
+    }
+    let lines = text.lines().filter(|line| !line.is_empty());
+    // A bundle in the list is a slip: `find -type f` after an earlier run.
+    let (bundles, files): (Vec<_>, Vec<_>) = lines.partition(|line| line.ends_with(BUNDLE_ENDING));
+    if let Some(first) = bundles.first() {
+        return Err(Failure::usage_with_hint(
+            format!("the list names {} bundles, {first} first: a bundle is not signed itself", bundles.len()),
+            format!("leave names that end in {BUNDLE_ENDING} out of the list"),
+        ));
+    }
+    if files.contains(&"-") {
+        return Err(Failure::usage("standard input (-) cannot stand in a list of files"));
+    }
+    Ok(files.into_iter().map(str::to_owned).collect())
+}

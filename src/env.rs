@@ -1,0 +1,59 @@
+//! Environment variables: the table of those we read, and the one way to read them.
+//!
+//! Every flag can also be set as `COSIGN_<FLAG>`, as in Cosign; that binding is here too.
+
+use std::ffi::OsString;
+
+use clap::Command;
+use countersign_core::Variable;
+use countersign_core::context::Environment;
+
+const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
+    Variable { name, description, expects, sensitive: false }
+}
+
+const fn secret(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
+    Variable { name, description, expects, sensitive: true }
+}
+
+/// The password of key files.
+pub const PASSWORD: &str = "COSIGN_PASSWORD";
+/// Switches password commands off.
+pub const NO_COMMANDS: &str = "COUNTERSIGN_NO_COMMANDS";
+
+/// The variables of the tool itself; each backend adds its own table.
+pub const VARIABLES: &[Variable] = &[
+    secret(PASSWORD, "is the password of key files, in place of a prompt", "a password, which may be empty"),
+    variable(NO_COMMANDS, "forbids commands as password sources", "any value but the empty one"),
+];
+
+/// The process's own environment.
+#[derive(Debug)]
+pub struct ProcessEnvironment;
+
+impl Environment for ProcessEnvironment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    fn variable(&self, name: &str) -> Option<OsString> {
+        std::env::var_os(name)
+    }
+}
+
+/// The variable that stands for a flag: `--signing-config` is `COSIGN_SIGNING_CONFIG`.
+pub fn variable_of_flag(flag: &str) -> String {
+    format!("COSIGN_{}", flag.replace('-', "_").to_uppercase())
+}
+
+/// Lets each flag of `command` and its subcommands take its value from `COSIGN_<FLAG>`, below the command line. As
+/// in Cosign an empty variable counts as not set.
+pub fn bind(command: Command, environment: &dyn Environment) -> Command {
+    command
+        .mut_args(|argument| {
+            let name =
+                argument.get_long().filter(|long| !["help", "version"].contains(long)).map(variable_of_flag);
+            match name.filter(|name| environment.variable(name).is_some_and(|value| !value.is_empty())) {
+                Some(name) => argument.env(name).hide_env(true),
+                None => argument,
+            }
+        })
+        .mut_subcommands(|subcommand| bind(subcommand, environment))
+}

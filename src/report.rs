@@ -1,0 +1,182 @@
+//! What a command did, proved, did not prove and refused, as JSON: `--report[=FILE]`. The schema is
+//! `docs/report.schema.json`; a field is added, never renamed.
+
+use std::path::PathBuf;
+
+use countersign_core::Error;
+use countersign_core::error::Result;
+use countersign_core::whole_file::{self, WriteOptions};
+use countersign_core::{KeyInfo, PublicKey};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::exit::Failure;
+use crate::output::Output;
+
+/// Where the report goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Destination {
+    /// Standard output, after everything else.
+    Stdout,
+    /// A file, whole or not at all.
+    File(PathBuf),
+}
+
+/// The report of one run.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    schema_version: u32,
+    command: String,
+    tool_version: &'static str,
+    outcome: &'static str,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<Key>,
+    items: Vec<Item>,
+    warnings: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Problem>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Value>,
+}
+
+/// The key of the run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Key {
+    uri: String,
+    key_type: &'static str,
+    fingerprint: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'static str>,
+}
+
+/// One artifact.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Item {
+    /// Its name.
+    pub artifact: String,
+    /// `signed`, `verified`, `refused`, `failed`, `skipped`.
+    pub outcome: &'static str,
+    /// Digests, as `sha256:…`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub digests: Vec<String>,
+    /// The registry name of the algorithm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<&'static str>,
+    /// The files written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    /// What was proven.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proven: Vec<String>,
+    /// What was not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_proven: Vec<String>,
+    /// Why it was refused or failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Problem>,
+}
+
+/// A failure or refusal.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Problem {
+    kind: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+}
+
+impl From<&Failure> for Problem {
+    fn from(failure: &Failure) -> Self {
+        let kind = match failure {
+            Failure::Error(error) => error.kind().name(),
+            Failure::Refused { refusal, .. } => refusal.check(),
+            Failure::Usage { .. } => "usage",
+            Failure::Batch { .. } => "batch",
+            Failure::Interrupted { .. } => "interrupted",
+        };
+        let key = match failure {
+            Failure::Error(error) => error.key().map(str::to_owned),
+            Failure::Refused { .. }
+            | Failure::Usage { .. }
+            | Failure::Batch { .. }
+            | Failure::Interrupted { .. } => None,
+        };
+        Self { kind, message: failure.message(), hint: failure.hint(), key }
+    }
+}
+
+impl Report {
+    /// The report of `command`, as in `bundle inspect`.
+    pub fn new(command: String) -> Self {
+        Self { schema_version: 1, command, tool_version: env!("CARGO_PKG_VERSION"), ..Self::default() }
+    }
+
+    /// Names the key that signs.
+    pub fn signing_key(&mut self, info: &KeyInfo) {
+        self.key = Some(Key {
+            uri: info.uri.clone(),
+            key_type: info.public_key.key_type().name(),
+            fingerprint: info.public_key.fingerprint().to_string(),
+            version: info.version.clone(),
+            location: Some(info.location.name()),
+        });
+    }
+
+    /// Names the key that verifies; `uri` is redacted.
+    pub fn verifying_key(&mut self, uri: String, key: &PublicKey) {
+        let (key_type, fingerprint) = (key.key_type().name(), key.fingerprint().to_string());
+        self.key = Some(Key { uri, key_type, fingerprint, version: None, location: None });
+    }
+
+    /// Adds an artifact.
+    pub fn item(&mut self, item: Item) {
+        self.items.push(item);
+    }
+
+    /// Adds a warning that was shown.
+    pub fn warning(&mut self, text: impl Into<String>) {
+        self.warnings.push(text.into());
+    }
+
+    /// Sets the command's own data.
+    pub fn data(&mut self, data: Value) {
+        self.data = Some(data);
+    }
+
+    /// Finishes the report and puts it where it belongs.
+    ///
+    /// # Errors
+    /// Those of writing it.
+    pub fn write(mut self, ended: &Result<(), Failure>, to: &Destination, output: &Output) -> Result<()> {
+        match ended {
+            Ok(()) => self.outcome = "ok",
+            Err(failure) => {
+                self.outcome = match failure {
+                    Failure::Refused { .. } => "refused",
+                    Failure::Interrupted { .. } => "interrupted",
+                    Failure::Error(_) | Failure::Usage { .. } | Failure::Batch { .. } => "failed",
+                };
+                self.exit_code = failure.code();
+                self.failure = Some(failure.into());
+            }
+        }
+        let text = serde_json::to_string_pretty(&self)
+            .map_err(|cause| Error::internal("cannot encode the report").source(cause))?;
+        match to {
+            Destination::Stdout => output.line(text),
+            Destination::File(path) => {
+                let options = WriteOptions { mode: 0o644, overwrite: true, flush: false };
+                whole_file::write(path, format!("{text}\n").as_bytes(), options)
+            }
+        }
+    }
+}

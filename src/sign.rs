@@ -1,0 +1,62 @@
+//! Signs artifacts with an opened key: hash once, sign once. What the signature is put into is `bundle`'s matter,
+//! where it goes is [`plan`]'s.
+
+pub mod plan;
+pub mod signing_config;
+
+use std::time::Instant;
+
+use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::{Algorithm, Digest, HashAlgorithm, Input, Signature, Signer};
+
+use crate::artifact::{Artifact, Wanted, measure};
+
+/// A signature over a file, and the digest that its bundle states.
+#[derive(Debug)]
+pub struct SignedBlob {
+    /// The signature.
+    pub signature: Signature,
+    /// The digest that was signed; for message algorithms SHA-256 of the message, which readers look up by.
+    pub digest: Digest,
+}
+
+/// Reads the artifact and signs it. Costs one pass over the artifact and one operation of the key.
+///
+/// # Errors
+/// Those of [`measure`] and of the signer.
+pub fn sign_blob(
+    signer: &dyn Signer,
+    algorithm: Algorithm,
+    artifact: &Artifact,
+    deadline: Option<Instant>,
+    progress: &dyn Fn(usize),
+) -> Result<SignedBlob> {
+    let hash = algorithm.hash().unwrap_or(HashAlgorithm::Sha256);
+    let wanted = Wanted { hashes: vec![hash], message: algorithm.signs_message() };
+    let measured = measure(artifact, &wanted, deadline, progress)?;
+    let digest = *measured.digest(hash).ok_or_else(|| Error::internal("the wanted digest was not taken"))?;
+    let input = match &measured.message {
+        Some(message) => Input::Message(message),
+        None => Input::Digest(&digest),
+    };
+    Ok(SignedBlob { signature: signer.sign(algorithm, input)?, digest })
+}
+
+/// The algorithm to sign with: the chosen one if the key does it, else the key's default.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] with what the key does.
+pub fn choose_algorithm(signer: &dyn Signer, chosen: Option<Algorithm>) -> Result<Algorithm> {
+    let info = signer.info();
+    let able = || info.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ");
+    match chosen {
+        Some(algorithm) if info.algorithms.contains(&algorithm) => Ok(algorithm),
+        Some(algorithm) => Err(Error::new(ErrorKind::Unsupported, format!("cannot sign with {}", info.uri))
+            .why(format!("a {} key does not do {algorithm}", info.public_key.key_type()))
+            .hint(format!("leave --signing-algorithm out, or choose of: {}", able()))),
+        None => info.algorithms.first().copied().ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("cannot sign with {}", info.uri))
+                .why("the key does no algorithm that we know")
+        }),
+    }
+}

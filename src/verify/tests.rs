@@ -1,0 +1,1 @@
+//! Tests of the verification rules: each accept and its refusals.

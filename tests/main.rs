@@ -1,0 +1,7 @@
+//! Everything that runs the binary, as one test program: a module a subject.
+
+#![allow(clippy::disallowed_methods, reason = "tests find their rigs through the environment")]
+
+mod architecture;
+mod cli;
+mod support;
