@@ -221,3 +221,6 @@ fn damaged(cause: &dyn fmt::Display) -> Error {
 fn unsupported(why: &str) -> Error {
     Error::new(ErrorKind::Unsupported, "cannot use the public key").why(why)
 }
+
+#[cfg(test)]
+mod tests;
