@@ -1,8 +1,9 @@
 //! Reads what is signed or verified: once, in constant memory, into all the digests that are needed.
 //!
-//! A small file is read in a plain loop; above [`THREADED_BYTES`], and for pipes, a second thread reads ahead while
-//! this one hashes. Files are never mapped: a mapped file that shrinks kills the process. Only message algorithms
-//! (pure Ed25519) keep the bytes.
+//! A file is read in a plain loop through a buffer that stays in the processor's cache: measured on a 4 GiB file, one of
+//! 128 KiB costs a third less CPU than one of 1 MiB, and a second thread that reads ahead costs more than it hides. Only
+//! pipes get a thread, so that a silent one cannot outlast the deadline. Files are never mapped: a mapped file that
+//! shrinks kills the process. Only message algorithms (pure Ed25519) keep the bytes.
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
@@ -11,16 +12,14 @@ use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
 use countersign_core::context::timed_out;
-use countersign_core::encoding::from_hex;
 use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::hexadecimal::from_hex;
 use countersign_core::limits::MAX_MESSAGE_BYTES;
 use countersign_core::{Digest, HashAlgorithm, Hasher};
 
-/// Above this size a second thread reads ahead.
-const THREADED_BYTES: u64 = 8 * 1024 * 1024;
-/// One read. Larger gains nothing, smaller costs calls (measured against `openssl dgst`).
-const BUFFER_BYTES: usize = 1024 * 1024;
-/// Buffers in flight between the two threads.
+/// One read: small enough for the cache of one core, large enough that calls do not count.
+const BUFFER_BYTES: usize = 128 * 1024;
+/// Buffers in flight between the thread that reads a pipe and the one that hashes.
 const BUFFERS: usize = 3;
 
 /// What the user signs or verifies.
@@ -60,7 +59,7 @@ impl Artifact {
         match self {
             Self::Path(path) => path.display().to_string(),
             Self::Stdin => "standard input".to_owned(),
-            Self::Digest(hash, bytes) => format!("{hash}:{}", countersign_core::encoding::hex(bytes)),
+            Self::Digest(hash, bytes) => format!("{hash}:{}", countersign_core::hexadecimal::hex(bytes)),
         }
     }
 }
@@ -125,13 +124,8 @@ pub fn measure(
     if wanted.message && before.len() > MAX_MESSAGE_BYTES {
         return Err(reading.too_large(Some(before.len())));
     }
-    let handle = file.try_clone().map_err(failed)?;
-    let (measured, read) = if before.len() > THREADED_BYTES {
-        reading.threaded(file)?
-    } else {
-        reading.plain(file, before.len())?
-    };
-    let after = handle.metadata().map_err(failed)?;
+    let (measured, read) = reading.plain(&file, before.len())?;
+    let after = file.metadata().map_err(failed)?;
     if read != before.len() || changed(&before, &after) {
         return Err(Error::new(ErrorKind::Integrity, format!("cannot use {}", path.display()))
             .why("the file changed while it was read")
@@ -212,7 +206,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// A thread of its own reads, so that copying and hashing overlap and a silent pipe cannot outlast the deadline.
+    /// A thread of its own reads, so that a silent pipe cannot outlast the deadline.
     fn threaded(mut self, mut source: impl Read + Send + 'static) -> Result<(Measured, u64)> {
         let (filled, to_hash) = mpsc::sync_channel::<io::Result<(Vec<u8>, usize)>>(BUFFERS);
         let (emptied, to_fill) = mpsc::channel::<Vec<u8>>();
@@ -282,9 +276,9 @@ mod tests {
     }
 
     #[test]
-    fn small_and_large_files_hash_alike() {
+    fn files_of_every_size_hash_right() {
         let directory = tempfile::tempdir().unwrap();
-        for size in [0, 1, BUFFER_BYTES - 1, BUFFER_BYTES, THREADED_BYTES as usize + 12_345] {
+        for size in [0, 1, BUFFER_BYTES - 1, BUFFER_BYTES, 10 * BUFFER_BYTES + 12_345] {
             let bytes: Vec<u8> = (0..size).map(|at| (at * 31 % 251) as u8).collect();
             let path = directory.path().join("blob");
             std::fs::write(&path, &bytes).unwrap();

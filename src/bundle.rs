@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sigstore_types::bundle::{Bundle as SigstoreBundle, SignatureContent, VerificationMaterialContent};
+use sigstore_types::bundle::{Bundle as SigstoreBundle, SignatureContent};
 
 pub use write::{legacy_json, message_signature_json};
 
@@ -156,16 +156,6 @@ pub(crate) fn content_name(bundle: &SigstoreBundle) -> &'static str {
         SignatureContent::MessageSignature(_) => "message signature",
         SignatureContent::DsseEnvelope(_) => "DSSE envelope",
         _ => "unknown content",
-    }
-}
-
-/// Short words for the key material of a Sigstore bundle.
-pub(crate) fn material_name(bundle: &SigstoreBundle) -> &'static str {
-    match bundle.verification_material.content {
-        VerificationMaterialContent::Certificate(_) => "certificate",
-        VerificationMaterialContent::X509CertificateChain { .. } => "certificate chain",
-        VerificationMaterialContent::PublicKey(_) => "public key hint",
-        _ => "unknown material",
     }
 }
 

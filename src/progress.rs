@@ -13,8 +13,9 @@ const MANY_BYTES: u64 = 256 * 1024 * 1024;
 pub struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar for so many files with so many bytes in all (as far as known).
-    pub fn new(files: usize, bytes: u64) -> Self {
+    /// A bar for so many files. `total_bytes` is asked only when somebody watches: it looks at every file.
+    pub fn new(files: usize, total_bytes: impl FnOnce() -> u64) -> Self {
+        let bytes = if is_watched() { total_bytes() } else { 0 };
         let bar = if is_watched() && (files >= MANY_FILES || bytes >= MANY_BYTES) {
             ProgressBar::with_draw_target(Some(bytes), ProgressDrawTarget::stderr_with_hz(10))
         } else {

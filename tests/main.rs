@@ -4,4 +4,6 @@
 
 mod architecture;
 mod cli;
+mod readme;
+mod streaming;
 mod support;

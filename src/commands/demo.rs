@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 use countersign_core::error::Error;
-use countersign_core::{HashAlgorithm, encoding::hex};
+use countersign_core::{HashAlgorithm, hexadecimal::hex};
 
 use super::Run;
 use crate::exit::Failure;

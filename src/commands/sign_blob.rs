@@ -137,8 +137,11 @@ impl SignBlob {
         if names.is_empty() {
             return Err(Failure::usage("there is no file to sign: the list is empty"));
         }
+        let several = names.len() > 1;
+        if several {
+            refuse_bundles(&names)?;
+        }
         let artifacts: Vec<_> = names.iter().map(|name| Artifact::parse(name)).collect();
-        let several = artifacts.len() > 1;
         if several && (self.bundle.is_some() || self.output_signature.is_some()) {
             return Err(Failure::usage_with_hint(
                 "--bundle and --output-signature name one file, and there are several to sign",
@@ -196,7 +199,7 @@ impl SignBlob {
         jobs: Vec<Job>,
     ) -> Result<(), Failure> {
         let total = jobs.len();
-        let progress = Progress::new(total, jobs.iter().map(size).sum());
+        let progress = Progress::new(total, || jobs.iter().map(size).sum());
         let interrupt = Interrupt::watch();
         let (mut failed, mut done) = (0, 0);
         let mut only_failure = None;
@@ -311,6 +314,19 @@ fn size(job: &Job) -> u64 {
     }
 }
 
+/// A bundle among several files is a slip: `dist/*` or `find` after an earlier run. By itself it can be signed.
+fn refuse_bundles(names: &[String]) -> Result<(), Failure> {
+    let mut bundles = names.iter().filter(|name| name.ends_with(BUNDLE_ENDING));
+    let Some(first) = bundles.next() else { return Ok(()) };
+    Err(Failure::usage_with_hint(
+        format!(
+            "{} of the files are bundles, {first} first: a bundle is not signed itself",
+            bundles.count() + 1
+        ),
+        format!("leave names that end in {BUNDLE_ENDING} out"),
+    ))
+}
+
 /// The paths in a list: one a line, as they stand; empty lines are skipped.
 fn read_list(list: &str) -> Result<Vec<String>, Failure> {
     let failed = |cause| Error::io("read the list", list, cause);
@@ -327,15 +343,7 @@ fn read_list(list: &str) -> Result<Vec<String>, Failure> {
     if text.len() as u64 > MAX_LIST_BYTES {
         return Err(Failure::usage(format!("the list {list} is larger than {MAX_LIST_BYTES} bytes")));
     }
-    let lines = text.lines().filter(|line| !line.is_empty());
-    // A bundle in the list is a slip: `find -type f` after an earlier run.
-    let (bundles, files): (Vec<_>, Vec<_>) = lines.partition(|line| line.ends_with(BUNDLE_ENDING));
-    if let Some(first) = bundles.first() {
-        return Err(Failure::usage_with_hint(
-            format!("the list names {} bundles, {first} first: a bundle is not signed itself", bundles.len()),
-            format!("leave names that end in {BUNDLE_ENDING} out of the list"),
-        ));
-    }
+    let files: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
     if files.contains(&"-") {
         return Err(Failure::usage("standard input (-) cannot stand in a list of files"));
     }

@@ -1,5 +1,6 @@
 //! `verify-blob`: holds files against bundles or signatures and a key.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +14,7 @@ use super::flags::key::{PasswordFlags, parse_algorithm};
 use crate::artifact::{Artifact, measure};
 use crate::exit::Failure;
 use crate::report::{Item, Problem};
-use crate::sign::plan::bundle_path;
+use crate::sign::plan::{BUNDLE_ENDING, bundle_path};
 use crate::verify::{KeyPolicy, Material, Proven, plan, verify};
 use crate::{backends, bundle};
 
@@ -75,7 +76,7 @@ impl VerifyBlob {
                 "pass --key with the signer's public key, as in cosign.pub",
             ));
         };
-        let artifacts: Vec<_> = self.files.iter().map(|file| Artifact::parse_or_digest(file)).collect();
+        let artifacts: Vec<_> = self.without_bundles(run).map(Artifact::parse_or_digest).collect();
         if artifacts.len() > 1 {
             if self.bundle.is_some() || self.signature.is_some() {
                 return Err(Failure::usage_with_hint(
@@ -98,6 +99,20 @@ impl VerifyBlob {
             .with_context(run, stdin_is_free, |context| Ok(backend.public_key(&uri, context)?))?;
         run.report.verifying_key(uri.to_string(), &public_key);
         self.verify_all(run, &public_key, &artifacts)
+    }
+
+    /// `verify-blob dist/*` names the bundles too: those whose file is named as well are not artifacts.
+    fn without_bundles(&self, run: &Run<'_>) -> impl Iterator<Item = &str> {
+        let named: HashSet<&str> = self.files.iter().map(String::as_str).collect();
+        let is_bundle =
+            move |file: &str| file.strip_suffix(BUNDLE_ENDING).is_some_and(|file| named.contains(file));
+        let bundles = self.files.iter().filter(|file| is_bundle(file)).count();
+        if bundles > 0 {
+            run.output.note(format!(
+                "{bundles} of the names are bundles of others: they are read, not verified themselves"
+            ));
+        }
+        self.files.iter().map(String::as_str).filter(move |file| !is_bundle(file))
     }
 
     fn warn(&self, run: &mut Run<'_>) {

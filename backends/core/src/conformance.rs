@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use crate::backend::Backend;
 use crate::digest::HashAlgorithm;
 use crate::error::ErrorKind;
+use crate::input::Input;
 use crate::key_uri::KeyUri;
-use crate::signer::{Input, Signer};
+use crate::signer::Signer;
 use crate::{Ability, Algorithm, Cancellation};
 
 pub use world::World;

@@ -106,7 +106,7 @@ impl Digest {
 
     /// The bytes in lower-case hexadecimal.
     pub fn hex(&self) -> String {
-        crate::encoding::hex(self.bytes())
+        crate::hexadecimal::hex(self.bytes())
     }
 
     pub(crate) fn aws(&self) -> &aws::Digest {

@@ -24,9 +24,10 @@ pub use parse::{Form, form, parse};
 use crate::algorithm::{Algorithm, KeyType, Scheme};
 use crate::digest::HashAlgorithm;
 use crate::error::{Error, ErrorKind, Result};
+use crate::input::Input;
 use crate::prehashed::Prehashed;
 use crate::public_key::PublicKey;
-use crate::signer::{Input, RawSignature, SignRequest};
+use crate::signer::{RawSignature, SignRequest};
 
 /// A private key in memory.
 pub struct LocalKey {

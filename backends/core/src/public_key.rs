@@ -13,8 +13,8 @@ use crate::algorithm::{Algorithm, KeyType, Scheme};
 use crate::digest::{Digest, HashAlgorithm};
 use crate::encoding;
 use crate::error::{Error, ErrorKind, Result};
+use crate::input::Input;
 use crate::prehashed::Prehashed;
-use crate::signer::Input;
 
 /// A public key of a type in the table, with its canonical SPKI.
 #[derive(Clone, PartialEq, Eq)]

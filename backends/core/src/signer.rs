@@ -5,39 +5,10 @@
 //! made here, so no caller reaches a backend's signature unverified.
 
 use crate::algorithm::{Algorithm, KeyType, Scheme};
-use crate::digest::Digest;
 use crate::encoding;
 use crate::error::{Error, ErrorKind, Result};
-use crate::limits::MAX_MESSAGE_BYTES;
+use crate::input::Input;
 use crate::public_key::PublicKey;
-
-/// What is to be signed: whichever the algorithm demands.
-#[derive(Debug, Clone, Copy)]
-pub enum Input<'a> {
-    /// For ECDSA, RSA and Ed25519ph.
-    Digest(&'a Digest),
-    /// For pure Ed25519.
-    Message(&'a [u8]),
-}
-
-impl Input<'_> {
-    /// Refuses input that the algorithm does not take: never a silent hash, never a truncated one.
-    pub(crate) fn check(&self, algorithm: Algorithm) -> Result<()> {
-        let why = match (self, algorithm.hash()) {
-            (Input::Digest(digest), Some(hash)) if digest.algorithm() == hash => return Ok(()),
-            (Input::Digest(digest), Some(hash)) => {
-                format!("it takes a {hash} digest, not {}", digest.algorithm())
-            }
-            (Input::Digest(_), None) => "it signs the whole message, not a digest".to_owned(),
-            (Input::Message(_), Some(hash)) => format!("it takes a {hash} digest, not a message"),
-            (Input::Message(message), None) if message.len() as u64 > MAX_MESSAGE_BYTES => {
-                format!("the message is larger than {MAX_MESSAGE_BYTES} bytes")
-            }
-            (Input::Message(_), None) => return Ok(()),
-        };
-        Err(Error::new(ErrorKind::Unsupported, format!("cannot use {algorithm}")).why(why))
-    }
-}
 
 /// Where the private key lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

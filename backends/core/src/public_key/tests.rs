@@ -2,13 +2,15 @@
 //! `COUNTERSIGN_VECTORS` is set, further files of Wycheproof and C2SP CCTV.
 
 #![allow(clippy::disallowed_methods, reason = "vectors are found through the environment")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so aloud")]
 
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::*;
-use crate::encoding::{ecdsa_fixed_to_der, from_hex};
+use crate::encoding::ecdsa_fixed_to_der;
+use crate::hexadecimal::from_hex;
 
 fn bytes(value: &Value) -> Vec<u8> {
     from_hex(value.as_str().unwrap()).unwrap()

@@ -4,11 +4,13 @@ use super::*;
 use crate::HashAlgorithm;
 use crate::local_key::LocalKey;
 
+type Spoil = fn(RawSignature) -> RawSignature;
+
 /// A store that spoils what a good key signed.
 struct Misbehaving {
     info: KeyInfo,
     key: LocalKey,
-    spoil: fn(RawSignature) -> RawSignature,
+    spoil: Spoil,
 }
 
 impl Signer for Misbehaving {
@@ -21,7 +23,7 @@ impl Signer for Misbehaving {
     }
 }
 
-fn store(key_type: KeyType, spoil: fn(RawSignature) -> RawSignature) -> Box<dyn Signer> {
+fn store(key_type: KeyType, spoil: Spoil) -> Box<dyn Signer> {
     let key = LocalKey::generate(key_type).unwrap();
     let info = KeyInfo {
         uri: "test:key".to_owned(),
@@ -33,7 +35,7 @@ fn store(key_type: KeyType, spoil: fn(RawSignature) -> RawSignature) -> Box<dyn 
     Box::new(Misbehaving { info, key, spoil })
 }
 
-fn sign(key_type: KeyType, spoil: fn(RawSignature) -> RawSignature) -> Result<Signature> {
+fn sign(key_type: KeyType, spoil: Spoil) -> Result<Signature> {
     let algorithm = key_type.default_algorithm();
     let digest = algorithm.hash().map(|hash| hash.digest(b"artifact"));
     store(key_type, spoil).sign(algorithm, digest.as_ref().map_or(Input::Message(b"artifact"), Input::Digest))
@@ -63,7 +65,7 @@ fn takes_raw_pairs_as_tokens_return_them() {
 /// E.2 29 of the must-not-repeat list: wrong, truncated, of another key, raw instead of DER.
 #[test]
 fn withholds_every_wrong_signature() {
-    let spoilers: [(KeyType, fn(RawSignature) -> RawSignature); 9] = [
+    let spoilers: [(KeyType, Spoil); 9] = [
         (KeyType::P256, |raw| {
             let mut bytes = bytes(raw);
             *bytes.last_mut().unwrap() ^= 1;
