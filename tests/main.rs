@@ -1,5 +1,7 @@
 //! Everything that runs the binary, as one test program: a module a subject.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![allow(clippy::print_stderr, reason = "a skipped test says so aloud")]
 #![allow(clippy::disallowed_methods, reason = "tests find their rigs through the environment")]
 
 mod architecture;

@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use countersign_core::KeyUri;
 use countersign_core::backend::{Created, Severity};
+use countersign_core::error::{Error, ErrorKind};
 use serde_json::json;
 
 use super::Run;
@@ -88,10 +89,10 @@ impl Keys {
                 });
                 run.report.data(json!({ "findings": rows.collect::<Vec<_>>() }));
                 if problems == 0 {
-                    Ok(())
-                } else {
-                    Err(Failure::usage(format!("{uri} does not work: see above")))
+                    return Ok(());
                 }
+                let found = Error::new(ErrorKind::KeyState, format!("{uri} does not work"));
+                Err(found.why(format!("{problems} of the findings above stand in the way")).into())
             }
         }
     }

@@ -12,6 +12,7 @@ use countersign_core::{Algorithm, KeyUri, Signer};
 
 use super::Run;
 use super::flags::key::{PasswordFlags, parse_algorithm};
+use super::flags::switches::parse_bool;
 use crate::artifact::Artifact;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
@@ -59,8 +60,9 @@ pub(crate) struct SignBlob {
     tlog_upload: bool,
 
     /// Take the services from Sigstore's own signing config
-    #[arg(long, default_value = "true", hide = true)]
-    use_signing_config: bool,
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(value_parser = parse_bool, hide = true)]
+    use_signing_config: Option<bool>,
 
     /// Take the services from this signing config; today one that names no service
     #[arg(long, value_name = "FILE")]
@@ -113,6 +115,12 @@ impl SignBlob {
 
     /// Cosign's default is to log the signature. Until logs are built, doing without must be said.
     fn demand_no_services(&self) -> Result<(), Failure> {
+        if self.use_signing_config == Some(true) {
+            return Err(Failure::usage_with_hint(
+                "fetching Sigstore's own signing config is still to come",
+                "leave --use-signing-config out, or pass --use-signing-config=false",
+            ));
+        }
         if let Some(path) = &self.signing_config {
             if !self.new_bundle_format {
                 return Err(Failure::usage("--signing-config goes with the new bundle format only"));

@@ -12,6 +12,7 @@ use countersign_core::{Algorithm, HashAlgorithm, KeyUri, PublicKey};
 use super::Run;
 use super::flags::key::{PasswordFlags, parse_algorithm};
 use crate::artifact::{Artifact, measure};
+use crate::bundle::Bundle;
 use crate::exit::Failure;
 use crate::report::{Item, Problem};
 use crate::sign::plan::{BUNDLE_ENDING, bundle_path};
@@ -55,7 +56,7 @@ pub(crate) struct VerifyBlob {
     #[arg(long)]
     insecure_ignore_tlog: bool,
 
-    /// Read Sigstore bundles; bundles of the old format are told apart either way
+    /// Read bundles of either format; false takes the old one only, as Cosign does
     #[arg(long, default_value = "true")]
     new_bundle_format: bool,
 
@@ -214,7 +215,14 @@ impl VerifyBlob {
                 ));
             }
         };
-        Ok(Material::from_bundle(&bundle::load(path)?)?)
+        let bundle = bundle::load(path)?;
+        if !self.new_bundle_format && matches!(bundle, Bundle::Sigstore(_)) {
+            return Err(Failure::usage_with_hint(
+                format!("{} is a bundle of the new format", path.display()),
+                "leave --new-bundle-format=false out",
+            ));
+        }
+        Ok(Material::from_bundle(&bundle)?)
     }
 }
 

@@ -19,6 +19,9 @@ pub fn rewrite(arguments: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
     let rewritten = arguments.into_iter().enumerate().map(|(at, argument)| {
         let Some(text) = argument.to_str().filter(|_| at > 0 && !only_values) else { return argument };
         only_values = text == "--";
+        if at == 1 && text == "--version" {
+            return "version".into();
+        }
         let Some(new) = new_spelling(text) else { return argument };
         warnings.push(format!("{text} is an old spelling: write {new}"));
         new.into()
@@ -77,6 +80,7 @@ mod tests {
             (vec!["--tlog-upload=false".into(), "-y".into()], 2)
         );
         assert_eq!(rewritten(&["-version"]), (vec!["version".into()], 1));
+        assert_eq!(rewritten(&["--version"]), (vec!["version".into()], 0));
     }
 
     #[test]
