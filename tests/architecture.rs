@@ -116,6 +116,8 @@ fn each_duty_has_one_place() {
     ];
     let mut files = sources(&root().join("src"));
     files.extend(sources(&root().join("backends")));
+    // Tests print what they skip and read the variables that name their rigs.
+    files.retain(|file| !file.ends_with("tests.rs"));
     for file in files {
         let (code, name) = (code(&file), name(&file));
         for (text, places) in rules {
