@@ -188,6 +188,13 @@ impl Error {
         self
     }
 
+    /// Puts the failure into a larger act: what failed so far becomes part of the cause.
+    pub fn within(mut self, what: impl Into<String>) -> Self {
+        self.0.why = Some(self.to_string());
+        self.0.what = what.into();
+        self
+    }
+
     /// Names the key this happened with, unless an inner layer already did.
     pub fn for_key(mut self, key: &crate::KeyUri) -> Self {
         self.0.key.get_or_insert_with(|| key.to_string());

@@ -1,102 +1,97 @@
-//! OpenSSH's private key container (PROTOCOL.key), plain or encrypted with bcrypt-pbkdf.
+//! OpenSSH's private key container `openssh-key-v1` (OpenSSH PROTOCOL.key), plain or encrypted.
+//!
+//! Begin with [`parse`]. `cursor.rs` reads SSH's wire types, `protection.rs` opens the private section, `fields.rs` makes
+//! keys of what stands in it. The reader is ours because the crate `ssh-key` 0.6 refuses ECDSA scalars that begin with
+//! zero bytes, as half of all P-521 keys do.
 
-use num_bigint_dig::BigUint;
-use pkcs8::der::Encode;
-use pkcs8::der::asn1::UintRef;
-use ssh_key::private::{KeypairData, RsaKeypair};
-use ssh_key::{EcdsaCurve, Kdf, PrivateKey};
-use zeroize::{Zeroize, Zeroizing};
+mod cursor;
+mod fields;
+mod protection;
+#[cfg(test)]
+mod tests;
 
-use super::parse::rejected;
-use super::{LocalKey, damaged, ecdsa, unsupported, wrong_password};
-use crate::algorithm::KeyType;
+use zeroize::Zeroizing;
+
+use self::cursor::Cursor;
+use self::fields::Kind;
+use self::protection::Protection;
+use super::{LocalKey, damaged, unsupported, wrong_password};
 use crate::error::Result;
-use crate::limits::MAX_BCRYPT_ROUNDS;
 use crate::secret::Secret;
+
+/// With the zero byte that ends it as a C string.
+const MAGIC: &[u8] = b"openssh-key-v1\0";
+/// What a public half or a private section may hold. The sections of real keys are a few kilobytes; a comment, which
+/// has no limit of its own, is counted in.
+const MAX_PART_BYTES: usize = 64 * 1024;
 
 /// Reads the whole PEM text.
 pub(super) fn parse(pem: &[u8], password: impl FnOnce() -> Result<Secret>) -> Result<LocalKey> {
-    let mut key = PrivateKey::from_openssh(pem).map_err(|cause| damaged(&cause))?;
-    if key.is_encrypted() {
-        if let Kdf::Bcrypt { rounds, .. } = key.kdf()
-            && *rounds > MAX_BCRYPT_ROUNDS
-        {
-            return Err(unsupported(format!(
-                "it asks for {rounds} bcrypt rounds, the limit is {MAX_BCRYPT_ROUNDS}"
-            )));
-        }
-        key = key.decrypt(password()?.expose()).map_err(|_| wrong_password())?;
-    }
-    match key.key_data() {
-        KeypairData::Ed25519(pair) => LocalKey::from_ed25519_seed(Zeroizing::new(pair.private.to_bytes())),
-        KeypairData::Ecdsa(pair) => {
-            let key_type = match pair.curve() {
-                EcdsaCurve::NistP256 => KeyType::P256,
-                EcdsaCurve::NistP384 => KeyType::P384,
-                EcdsaCurve::NistP521 => KeyType::P521,
-            };
-            let pair = aws_lc_rs::signature::EcdsaKeyPair::from_private_key_and_public_key(
-                ecdsa(key_type),
-                pair.private_key_bytes(),
-                pair.public_key_bytes(),
-            )
-            .map_err(|cause| damaged(&cause))?;
-            LocalKey::from_ecdsa(key_type, pair)
-        }
-        KeypairData::Rsa(pair) => {
-            let der = pkcs1_der(pair)?;
-            LocalKey::from_rsa(aws_lc_rs::rsa::KeyPair::from_der(&der).map_err(|cause| rejected(&cause))?)
-        }
-        KeypairData::SkEcdsaSha2NistP256(_) | KeypairData::SkEd25519(_) => {
-            Err(unsupported("it is the handle of a FIDO key, which signs challenges only"))
-        }
-        other => Err(unsupported(format!(
-            "OpenSSH key type {}",
-            other.algorithm().map_or_else(|_| "unknown".to_owned(), |algorithm| algorithm.to_string())
-        ))),
-    }
+    let blocks = pem::parse_many(pem).map_err(|cause| damaged(&cause))?;
+    let block = blocks.into_iter().find(|block| block.tag() == "OPENSSH PRIVATE KEY");
+    let block = block.ok_or_else(|| damaged(&"no complete PEM block"))?;
+    parse_container(&Zeroizing::new(block.into_contents()), password)
 }
 
-/// OpenSSH leaves out the CRT exponents that PKCS#1 (RFC 8017 A.1.2) wants: d mod (p-1) and d mod (q-1).
-fn pkcs1_der(pair: &RsaKeypair) -> Result<Zeroizing<Vec<u8>>> {
-    let positive = |number: &ssh_key::Mpint| {
-        number
-            .as_positive_bytes()
-            .map(<[u8]>::to_vec)
-            .map(Zeroizing::new)
-            .ok_or_else(|| damaged(&"a negative number"))
-    };
-    let (n, e) = (positive(&pair.public.n)?, positive(&pair.public.e)?);
-    let (d, iqmp) = (positive(&pair.private.d)?, positive(&pair.private.iqmp)?);
-    let (p, q) = (positive(&pair.private.p)?, positive(&pair.private.q)?);
-    let exponent = |prime: &[u8]| {
-        let mut less_one = BigUint::from_bytes_be(prime);
-        if less_one < BigUint::from(3_u8) {
-            return Err(damaged(&"a prime below three"));
-        }
-        less_one -= 1_u8;
-        let mut private = BigUint::from_bytes_be(&d);
-        let mut exponent = &private % &less_one;
-        let bytes = Zeroizing::new(exponent.to_bytes_be());
-        private.zeroize();
-        exponent.zeroize();
-        less_one.zeroize();
-        Ok(bytes)
-    };
-    let (dp, dq) = (exponent(&p)?, exponent(&q)?);
-    let encode = || {
-        pkcs1::RsaPrivateKey {
-            modulus: UintRef::new(&n)?,
-            public_exponent: UintRef::new(&e)?,
-            private_exponent: UintRef::new(&d)?,
-            prime1: UintRef::new(&p)?,
-            prime2: UintRef::new(&q)?,
-            exponent1: UintRef::new(&dp)?,
-            exponent2: UintRef::new(&dq)?,
-            coefficient: UintRef::new(&iqmp)?,
-            other_prime_infos: None,
-        }
-        .to_der()
-    };
-    encode().map(Zeroizing::new).map_err(|cause: pkcs8::der::Error| damaged(&cause))
+/// Reads what the PEM text encodes. All that is not secret is checked before the password is asked.
+fn parse_container(bytes: &[u8], password: impl FnOnce() -> Result<Secret>) -> Result<LocalKey> {
+    let mut file = Cursor::new(bytes);
+    if file.take(MAGIC.len())? != MAGIC {
+        return Err(damaged(&"it does not begin with openssh-key-v1"));
+    }
+    let (cipher, hashing, options) = (file.string()?, file.string()?, file.string()?);
+    let protection = Protection::parse(cipher, hashing, options)?;
+    let keys = file.u32()?;
+    if keys != 1 {
+        // PROTOCOL.key 1 has room for several; OpenSSH writes and reads one.
+        return Err(unsupported(format!("it holds {keys} keys, expected 1")));
+    }
+    let (outer, sealed) = (part(file.string()?)?, part(file.string()?)?);
+    let tag = file.take(protection.tag_bytes())?;
+    file.end("its private section")?;
+
+    let mut half = Cursor::new(outer);
+    let name = half.string()?;
+    let kind = Kind::parse(name)?;
+    let public_key = kind.parse_public(&mut half)?;
+    half.end("its public half")?;
+
+    let section = protection.open(sealed, tag, password)?;
+    let mut private = Cursor::new(&section);
+    let checks = (private.u32()?, private.u32()?);
+    if checks.0 != checks.1 {
+        // PROTOCOL.key 3: they differ when the section was decrypted with another key.
+        return Err(match protection {
+            Protection::Plain => damaged(&"its check integers differ"),
+            Protection::Encrypted { .. } => wrong_password(),
+        });
+    }
+    if private.string()? != name {
+        return Err(damaged(&"its halves are of different types"));
+    }
+    let key = kind.parse_private(&mut private)?;
+    let _comment = private.string()?;
+    if !is_padding(private.rest()) {
+        return Err(damaged(&"its padding is not 1, 2, 3 and so on"));
+    }
+    if *key.public_key() != public_key {
+        return Err(damaged(&"its public half belongs to another key"));
+    }
+    Ok(key)
+}
+
+fn part(bytes: &[u8]) -> Result<&[u8]> {
+    if bytes.len() > MAX_PART_BYTES {
+        return Err(unsupported(format!(
+            "a part of it has {} bytes, the limit is {MAX_PART_BYTES}",
+            bytes.len()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// PROTOCOL.key 3. How long the padding may be is left open: like OpenSSH we ask for the sequence alone, which ends at
+/// 255 at the latest.
+fn is_padding(bytes: &[u8]) -> bool {
+    bytes.len() <= usize::from(u8::MAX) && bytes.iter().copied().eq((1..=u8::MAX).take(bytes.len()))
 }

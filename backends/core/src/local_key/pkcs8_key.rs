@@ -49,7 +49,14 @@ pub(super) fn parse(der: &[u8]) -> Result<LocalKey> {
 
 /// Decrypts PBES2. The cost that the file asks for is bounded before the password is asked.
 pub(super) fn decrypt(der: &[u8], password: impl FnOnce() -> Result<Secret>) -> Result<Zeroizing<Vec<u8>>> {
-    let info = EncryptedPrivateKeyInfo::from_der(der).map_err(|cause| damaged(&cause))?;
+    let info = EncryptedPrivateKeyInfo::from_der(der).map_err(|cause| match cause.kind() {
+        // Triple DES, say: the file is sound, its cipher is not one we take.
+        pkcs8::der::ErrorKind::OidUnknown { oid } => {
+            unsupported(format!("it is encrypted in a way that we do not read ({oid})"))
+                .hint("convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW")
+        }
+        _ => damaged(&cause),
+    })?;
     let EncryptionScheme::Pbes2(parameters) = &info.encryption_algorithm else {
         return Err(unsupported("it is encrypted with PBES1, which is broken")
             .hint("convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW"));

@@ -138,6 +138,13 @@ fn reads_openssls_forms() {
             assert!(error.next_step().unwrap().contains("pkcs8 -topk8"), "{error}");
         }
     }
+    run(
+        "openssl",
+        &["pkcs8", "-topk8", "-in", "rsa", "-out", "sealed", "-v2", "des3", "-passout", "pass:right"],
+        at,
+    );
+    let error = parse(&read(at, "sealed"), password).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "triple DES: {error}");
     // The parameters stand in a block of their own before the key.
     run("openssl", &["ecparam", "-name", "prime256v1", "-genkey", "-out", "with-parameters"], at);
     assert!(parse(&read(at, "with-parameters"), no_password).is_ok());
