@@ -105,22 +105,25 @@ pub fn measure(
         Artifact::Path(path) => path,
         Artifact::Stdin => {
             return Reading::new(artifact, wanted, deadline, progress)
-                .threaded(io::stdin())
+                .threaded(|| Ok(io::stdin()))
                 .map(|(measured, _)| measured);
         }
         Artifact::Digest(hash, bytes) => return stand_in(artifact, *hash, bytes, wanted),
     };
     let failed = |cause| Error::io("read", path.display(), cause);
-    let file = File::open(path).map_err(failed)?;
-    let before = file.metadata().map_err(failed)?;
-    if before.is_dir() {
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    if metadata.is_dir() {
         return Err(Error::new(ErrorKind::Unsupported, format!("cannot read {}", path.display()))
             .why("it is a directory"));
     }
     let reading = Reading::new(artifact, wanted, deadline, progress);
-    if !before.is_file() {
-        return reading.threaded(file).map(|(measured, _)| measured);
+    if !metadata.is_file() {
+        // Opening a pipe waits for its other end: that belongs to the thread as well.
+        let path = path.clone();
+        return reading.threaded(move || File::open(path)).map(|(measured, _)| measured);
     }
+    let file = File::open(path).map_err(failed)?;
+    let before = file.metadata().map_err(failed)?;
     if wanted.message && before.len() > MAX_MESSAGE_BYTES {
         return Err(reading.too_large(Some(before.len())));
     }
@@ -207,10 +210,17 @@ impl<'a> Reading<'a> {
     }
 
     /// A thread of its own reads, so that a silent pipe cannot outlast the deadline.
-    fn threaded(mut self, mut source: impl Read + Send + 'static) -> Result<(Measured, u64)> {
+    fn threaded<R: Read>(
+        mut self,
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+    ) -> Result<(Measured, u64)> {
         let (filled, to_hash) = mpsc::sync_channel::<io::Result<(Vec<u8>, usize)>>(BUFFERS);
         let (emptied, to_fill) = mpsc::channel::<Vec<u8>>();
         std::thread::spawn(move || {
+            let mut source = match open() {
+                Ok(source) => source,
+                Err(cause) => return drop(filled.send(Err(cause))),
+            };
             for made in 0.. {
                 let mut buffer = match to_fill.try_recv() {
                     Ok(buffer) => buffer,
@@ -331,7 +341,8 @@ mod tests {
         let artifact = Artifact::Stdin;
         let deadline = Instant::now() + Duration::from_millis(50);
         let wanted = wanted(false);
-        let error = Reading::new(&artifact, &wanted, Some(deadline), &|_| {}).threaded(reader).unwrap_err();
+        let error =
+            Reading::new(&artifact, &wanted, Some(deadline), &|_| {}).threaded(|| Ok(reader)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Timeout);
     }
 

@@ -31,7 +31,7 @@ pub struct TerminalPrompt<'a> {
 
 impl Prompt for TerminalPrompt<'_> {
     fn secret(&self, object: &str, purpose: SecretPurpose) -> Result<Secret> {
-        let named = |error: Error| error.with_what(|_| format!("cannot get the password for {object}"));
+        let named = |error: Error| error.within(format!("cannot get the password for {object}"));
         if let Some(source) = self.source.as_ref().filter(|source| !matches!(source, PasswordSource::Prompt))
         {
             return source.fetch(self).map_err(named);
@@ -93,18 +93,18 @@ fn none_given(object: &str) -> Error {
 
 /// Reads standard input to its end, at most [`MAX_SECRET_BYTES`], until the deadline.
 fn read_stdin(deadline: Option<std::time::Instant>) -> Result<Secret> {
-    read_to_end(io::stdin(), deadline)
+    read_to_end(|| Ok(io::stdin()), deadline)
 }
 
-/// Reads a source that may stay silent, on a thread of its own.
-pub(crate) fn read_to_end(
-    source: impl Read + Send + 'static,
+/// Opens and reads a source that may stay silent, or whose other end may never open, on a thread of its own.
+pub(crate) fn read_to_end<R: Read>(
+    open: impl FnOnce() -> io::Result<R> + Send + 'static,
     deadline: Option<std::time::Instant>,
 ) -> Result<Secret> {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::with_capacity(256);
-        let read = source.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes);
+        let read = open().and_then(|source| source.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes));
         sender.send(read.map(|_| Secret::new(bytes)))
     });
     let left = deadline.map(|deadline| deadline.saturating_duration_since(std::time::Instant::now()));

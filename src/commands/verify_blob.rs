@@ -222,7 +222,8 @@ impl VerifyBlob {
                 "leave --new-bundle-format=false out",
             ));
         }
-        Ok(Material::from_bundle(&bundle)?)
+        let in_this_bundle = |error: Error| error.within(format!("cannot use the bundle {}", path.display()));
+        Ok(Material::from_bundle(&bundle).map_err(in_this_bundle)?)
     }
 }
 

@@ -75,11 +75,14 @@ impl PasswordSource {
 }
 
 fn open(path: &str, prompt: &TerminalPrompt<'_>) -> Result<Secret> {
-    let file = File::open(path).map_err(|cause| {
-        let error = Error::io("read the password from", path, cause);
-        error.hint("check the path in --password-source")
-    })?;
-    read_to_end(file, prompt.deadline).map(Secret::without_line_ending)
+    let owned = path.to_owned();
+    let read = read_to_end(move || File::open(owned), prompt.deadline);
+    read.map(Secret::without_line_ending).map_err(|error| match error.kind() {
+        ErrorKind::NotFound | ErrorKind::Denied => {
+            error.with_what(|_| format!("cannot read {path}")).hint("check the path in --password-source")
+        }
+        _ => error,
+    })
 }
 
 #[cfg(test)]

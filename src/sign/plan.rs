@@ -27,10 +27,11 @@ pub fn bundle_path(file: &Path, directory: Option<&Path>) -> PathBuf {
 /// not be overwritten. Both name the files.
 pub fn bundle_paths(files: &[PathBuf], directory: Option<&Path>, overwrite: bool) -> Result<Vec<PathBuf>> {
     let mut owners: HashMap<PathBuf, &Path> = HashMap::with_capacity(files.len());
+    let mut folders: HashMap<PathBuf, PathBuf> = HashMap::new();
     let mut paths = Vec::with_capacity(files.len());
     for file in files {
         let path = bundle_path(file, directory);
-        if let Some(other) = owners.insert(path.clone(), file) {
+        if let Some(other) = owners.insert(in_real_folder(&path, &mut folders), file) {
             return Err(Error::new(ErrorKind::Ambiguous, "cannot sign these files")
                 .why(format!(
                     "{} and {} would both write {}",
@@ -48,6 +49,16 @@ pub fn bundle_paths(files: &[PathBuf], directory: Option<&Path>, overwrite: bool
         paths.push(path);
     }
     Ok(paths)
+}
+
+/// The same path with its folder resolved: `a`, `./a` and a way through a symbolic link are one name.
+fn in_real_folder(path: &Path, folders: &mut HashMap<PathBuf, PathBuf>) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // A folder that cannot be resolved fails when it is written to; files share few folders, so each is asked once.
+    let real = folders
+        .entry(folder.to_owned())
+        .or_insert_with_key(|folder| std::fs::canonicalize(folder).unwrap_or_else(|_| folder.clone()));
+    real.join(path.file_name().unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -140,11 +140,16 @@ impl Target {
         let public_key = key.public_key().clone();
         let options = WriteOptions { mode: 0o600, overwrite: self.overwrite, flush: true };
         whole_file::write(&self.private, sealed.as_bytes(), options)?;
-        whole_file::write(
-            &self.public,
-            public_key.to_pem().as_bytes(),
-            WriteOptions { mode: 0o644, ..options },
-        )?;
+        let pem = public_key.to_pem();
+        if let Err(error) =
+            whole_file::write(&self.public, pem.as_bytes(), WriteOptions { mode: 0o644, ..options })
+        {
+            // Half a pair is no pair. What was overwritten cannot be brought back, so the new key stays then.
+            if !self.overwrite {
+                let _ = std::fs::remove_file(&self.private);
+            }
+            return Err(error);
+        }
         Ok(Created {
             uri: shown.clone(),
             public_key,
