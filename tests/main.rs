@@ -6,6 +6,7 @@
 
 mod architecture;
 mod cli;
+mod interop;
 mod readme;
 mod streaming;
 mod support;

@@ -1,0 +1,12 @@
+//! Other tools against ours, both ways: the real Cosign and OpenSSL, and keys and signatures that others published.
+//!
+//! Begin with `matrix.tsv`, the table of who verifies whose signatures: [`table`] reads it, [`matrix`] runs it. [`keys`] is
+//! about key files, [`bytes`] about output that has to be Cosign's byte for byte, [`published`] about third parties' vectors.
+
+mod bytes;
+mod keys;
+mod matrix;
+mod openssl;
+mod published;
+mod rig;
+mod table;
