@@ -1,3 +1,16 @@
 //! The command line: what each flag does, what is refused, what is printed.
 
+mod artifacts;
+mod batches;
+mod bundles;
+mod ended;
+mod flags;
+mod full_disk;
+mod interruption;
+mod key_files;
+mod passwords;
+mod reports;
+mod schema;
 mod surface;
+mod transcripts;
+mod world;
