@@ -111,19 +111,18 @@ pub fn measure(
         Artifact::Digest(hash, bytes) => return stand_in(artifact, *hash, bytes, wanted),
     };
     let failed = |cause| Error::io("read", path.display(), cause);
-    let metadata = std::fs::metadata(path).map_err(failed)?;
-    if metadata.is_dir() {
+    let before = std::fs::metadata(path).map_err(failed)?;
+    if before.is_dir() {
         return Err(Error::new(ErrorKind::Unsupported, format!("cannot read {}", path.display()))
             .why("it is a directory"));
     }
     let reading = Reading::new(artifact, wanted, deadline, progress);
-    if !metadata.is_file() {
+    if !before.is_file() {
         // Opening a pipe waits for its other end: that belongs to the thread as well.
         let path = path.clone();
         return reading.threaded(move || File::open(path)).map(|(measured, _)| measured);
     }
     let file = File::open(path).map_err(failed)?;
-    let before = file.metadata().map_err(failed)?;
     if wanted.message && before.len() > MAX_MESSAGE_BYTES {
         return Err(reading.too_large(Some(before.len())));
     }

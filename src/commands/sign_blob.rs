@@ -270,7 +270,10 @@ impl SignBlob {
         let signed = sign_blob(signer, algorithm, &job.artifact, deadline, &|bytes| progress.add(bytes))?;
         let mut outputs = Vec::new();
         if let Some(path) = &job.bundle {
-            write(path, &self.bundle_bytes(signer, &signed))?;
+            // A name that the user gave is overwritten, as in Cosign; one that we chose only with -y, even if it
+            // appeared since it was looked at.
+            let overwrite = self.yes || self.bundle.is_some();
+            write(path, &self.bundle_bytes(signer, &signed), overwrite)?;
             outputs.push(path.display().to_string());
             let said = format!("Wrote bundle to file {}", path.display());
             if alone { run.output.note(said) } else { run.output.debug(said) }
@@ -280,6 +283,7 @@ impl SignBlob {
             write(
                 path,
                 &if self.b64 { STANDARD.encode(signature).into_bytes() } else { signature.to_vec() },
+                true,
             )?;
             outputs.push(path.display().to_string());
             run.output.note(format!("Wrote signature to file {}", path.display()));
@@ -311,8 +315,8 @@ impl SignBlob {
     }
 }
 
-fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
-    whole_file::write(path, content, WriteOptions { mode: 0o644, overwrite: true, flush: false })
+fn write(path: &Path, content: &[u8], overwrite: bool) -> Result<(), Error> {
+    whole_file::write(path, content, WriteOptions { mode: 0o644, overwrite, flush: false })
 }
 
 fn size(job: &Job) -> u64 {

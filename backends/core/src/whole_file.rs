@@ -23,7 +23,8 @@ pub struct WriteOptions {
 /// [`crate::ErrorKind::Denied`], [`crate::ErrorKind::Io`] (a full disk, say). The target is then as it was.
 pub fn write(path: &Path, content: &[u8], options: WriteOptions) -> Result<()> {
     let failed = |cause| Error::io("write", path.display(), cause);
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+    // Without `overwrite` whatever is there stays, devices too, and the look is saved.
+    if options.overwrite && path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
         return OpenOptions::new()
             .write(true)
             .open(path)
