@@ -60,7 +60,7 @@ impl Output {
     /// A line for people on standard error.
     pub fn note(&self, text: impl AsRef<str>) {
         // Nothing can be done when standard error is gone, and the work itself is not harmed.
-        let _ = writeln!(io::stderr(), "{}", text.as_ref());
+        let _ = writeln!(io::stderr(), "{}", harmless(text.as_ref()));
     }
 
     /// A warning on standard error.
@@ -101,7 +101,33 @@ impl Events for Output {
     }
 }
 
+/// The text with control characters spelled out: names of files and fields are strangers' words, and an escape sequence
+/// in them would rewrite the screen. Line breaks are ours and stay.
+fn harmless(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        // The bidirectional controls reorder what is on the screen (Unicode TR 36 2.10).
+        let reorders = matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if (character.is_control() && character != '\n') || reorders {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// Whether people watch standard error.
 pub fn is_watched() -> bool {
     io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spells_out_what_would_steer_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\r\u{202e}c\nd é"), "a\\u{1b}[2Jb\\u{d}\\u{202e}c\nd é");
+    }
 }

@@ -99,6 +99,11 @@ fn candidates(material: &Material, policy: &KeyPolicy<'_>) -> Result<Vec<Algorit
             _ => Ok(vec![algorithm]),
         };
     }
+    if let (Some(chosen), Some(stated)) = (policy.hash, stated)
+        && chosen != stated
+    {
+        return Err(unsuited(chosen.name().to_owned()));
+    }
     let default = key_type.default_algorithm();
     if key_type == KeyType::Ed25519 {
         let prehashed = key_type.algorithms().filter(|algorithm| algorithm.scheme() == Scheme::Ed25519ph);
@@ -110,9 +115,6 @@ fn candidates(material: &Material, policy: &KeyPolicy<'_>) -> Result<Vec<Algorit
         });
     }
     if let Some(hash) = policy.hash.or(stated) {
-        if stated.is_some_and(|stated| stated != hash) {
-            return Err(unsuited(hash.name().to_owned()));
-        }
         return Algorithm::with_hash(key_type, hash)
             .map(|one| vec![one])
             .ok_or_else(|| unsuited(hash.name().to_owned()));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use countersign_core::context::SecretPurpose;
-use countersign_core::error::Error;
+use countersign_core::error::{Error, ErrorKind};
 use countersign_core::limits::MAX_KEY_FILE_BYTES;
 use countersign_core::{KeyUri, Secret, local_key};
 
@@ -63,9 +63,13 @@ impl ImportKeyPair {
         let mut bytes = Vec::new();
         std::fs::File::open(&self.key)
             .map_err(failed)?
-            .take(MAX_KEY_FILE_BYTES)
+            .take(MAX_KEY_FILE_BYTES + 1)
             .read_to_end(&mut bytes)
             .map_err(failed)?;
+        if bytes.len() as u64 > MAX_KEY_FILE_BYTES {
+            return Err(Error::new(ErrorKind::Unsupported, format!("cannot import {}", self.key.display()))
+                .why(format!("it is larger than {MAX_KEY_FILE_BYTES} bytes")));
+        }
         Ok(Secret::new(bytes))
     }
 }

@@ -143,6 +143,17 @@ fn keeps_key_files_that_exist() {
     assert_eq!(modes("cosign.key"), 0o600);
 }
 
+/// E.2 21: the limit is a refusal, not a cut: the first part of a file could be a key of its own.
+#[test]
+fn refuses_to_import_a_file_above_the_limit() {
+    let Some(world) = World::new() else { return };
+    world.write("large.pem", format!("{}{}", world.read("key.pem"), "\n".repeat(300_000)));
+    world.refuse(
+        &["import-key-pair", "--key", "large.pem"],
+        &["cannot import large.pem", "larger than 262144 bytes"],
+    );
+}
+
 /// The JSON inside Cosign's PEM.
 fn json_of(key: &str) -> String {
     use base64::Engine;

@@ -81,10 +81,9 @@ fn summary(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Option<KeySummary>
         public_key = local_key::parse(content.expose(), refuse).ok().map(|key| key.public_key().clone());
     } else if let Place::Path(path) = &place {
         // An encrypted key shows its public half only in the file beside it.
-        public_key = std::fs::read(path.with_extension("pub"))
-            .ok()
-            .filter(|bytes| bytes.len() as u64 <= MAX_KEY_FILE_BYTES)
-            .and_then(|bytes| PublicKey::from_pem_or_der(&bytes).ok());
+        let public = Place::Path(path.with_extension("pub"));
+        public_key =
+            load(&public, context).ok().and_then(|content| PublicKey::from_pem_or_der(content.expose()).ok());
     }
     Ok(Some(KeySummary {
         uri: uri.to_string(),
