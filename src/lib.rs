@@ -3,7 +3,7 @@
 //! # A tour: `countersign sign-blob --key cosign.key --tlog-upload=false FILE`
 //!
 //! 1. `main.rs` hands the arguments to [`commands::run`], which accepts Cosign's spellings and binds each flag to
-//!    its `COSIGN_<FLAG>` variable ([`env`]).
+//!    its `COSIGN_<FLAG>` variable ([`mod@env`]).
 //! 2. `commands/sign_blob.rs` reads the flags, settles where bundles go ([`sign::plan`]) and asks [`backends`] who
 //!    serves the key's scheme. That backend opens the key; a password comes through [`prompt`].
 //! 3. [`artifact`] reads the file once into the digest that the key's algorithm takes ([`countersign_core::algorithm`]).
