@@ -8,9 +8,11 @@ mod strict;
 mod write;
 
 use std::path::Path;
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -54,9 +56,8 @@ pub struct LegacyBundle {
 ///
 /// # Errors
 /// Those of [`parse`], and of reading the file.
-pub fn load(path: &Path) -> Result<Bundle> {
-    use std::io::Read;
-    let failed = |cause| {
+pub fn load(path: &Path, deadline: Option<Instant>) -> Result<Bundle> {
+    let bytes = bounded::read(path, MAX_BUNDLE_BYTES, deadline).map_err(|cause| {
         let error = Error::io("read the bundle", path.display(), cause);
         match error.kind() {
             ErrorKind::NotFound => {
@@ -64,10 +65,7 @@ pub fn load(path: &Path) -> Result<Bundle> {
             }
             _ => error,
         }
-    };
-    let file = std::fs::File::open(path).map_err(failed)?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BUNDLE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    })?;
     parse(&bytes).map_err(|error| error.with_what(|_| format!("cannot read the bundle {}", path.display())))
 }
 

@@ -29,7 +29,7 @@ enum BundleSubcommand {
 impl BundleCommand {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
         let BundleSubcommand::Inspect { bundle: path } = self.command;
-        let bundle = bundle::load(&path)?;
+        let bundle = bundle::load(&path, run.global.deadline())?;
         run.warning("the bundle is described, not verified: anybody can write these values");
         Ok(run.output.bytes(bundle::inspect::describe(&bundle).as_bytes())?)
     }

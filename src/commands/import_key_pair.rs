@@ -1,10 +1,12 @@
 //! `import-key-pair`: takes a key made elsewhere and writes it in Cosign's encrypted form.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
+use countersign_core::bounded;
 use countersign_core::context::SecretPurpose;
-use countersign_core::error::{Error, ErrorKind};
+use countersign_core::error::Error;
 use countersign_core::limits::MAX_KEY_FILE_BYTES;
 use countersign_core::{KeyUri, Secret, local_key};
 
@@ -41,7 +43,7 @@ impl ImportKeyPair {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
         let uri = KeyUri::parse(&format!("file:{}", self.output_key_prefix))?;
         let store = backends::key_store(&uri)?;
-        let content = self.read()?;
+        let content = self.read(run.global.deadline())?;
         let shown = self.key.display().to_string();
         let old = PasswordFlags {
             password_source: self.import_password_source.or(self.password.password_source.clone()),
@@ -57,19 +59,9 @@ impl ImportKeyPair {
         Ok(())
     }
 
-    fn read(&self) -> Result<Secret, Error> {
-        use std::io::Read;
-        let failed = |cause| Error::io("read the key file", self.key.display(), cause);
-        let mut bytes = Vec::new();
-        std::fs::File::open(&self.key)
-            .map_err(failed)?
-            .take(MAX_KEY_FILE_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(failed)?;
-        if bytes.len() as u64 > MAX_KEY_FILE_BYTES {
-            return Err(Error::new(ErrorKind::Unsupported, format!("cannot import {}", self.key.display()))
-                .why(format!("it is larger than {MAX_KEY_FILE_BYTES} bytes")));
-        }
-        Ok(Secret::new(bytes))
+    fn read(&self, deadline: Option<Instant>) -> Result<Secret, Error> {
+        bounded::read(&self.key, MAX_KEY_FILE_BYTES, deadline)
+            .map(Secret::new)
+            .map_err(|cause| Error::io("import", self.key.display(), cause))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
+use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind};
 use countersign_core::whole_file::{self, WriteOptions};
 use countersign_core::{Algorithm, KeyUri, Signer};
@@ -99,8 +101,8 @@ impl SignBlob {
                 "pass --key; make one with: countersign generate-key-pair",
             ));
         };
-        self.demand_no_services()?;
-        let jobs = self.jobs()?;
+        self.demand_no_services(run.global.deadline())?;
+        let jobs = self.jobs(run.global.deadline())?;
         let uri = KeyUri::parse(key)?;
         let stdin_is_free = self.files_from.as_deref() != Some("-")
             && !jobs.iter().any(|job| job.artifact == Artifact::Stdin);
@@ -114,7 +116,7 @@ impl SignBlob {
     }
 
     /// Cosign's default is to log the signature. Until logs are built, doing without must be said.
-    fn demand_no_services(&self) -> Result<(), Failure> {
+    fn demand_no_services(&self, deadline: Option<Instant>) -> Result<(), Failure> {
         if self.use_signing_config == Some(true) {
             return Err(Failure::usage_with_hint(
                 "fetching Sigstore's own signing config is still to come",
@@ -125,7 +127,7 @@ impl SignBlob {
             if !self.new_bundle_format {
                 return Err(Failure::usage("--signing-config goes with the new bundle format only"));
             }
-            return Ok(sign::signing_config::demand_no_service(path)?);
+            return Ok(sign::signing_config::demand_no_service(path, deadline)?);
         }
         if !self.tlog_upload {
             return Ok(());
@@ -137,10 +139,10 @@ impl SignBlob {
         ))
     }
 
-    fn jobs(&self) -> Result<Vec<Job>, Failure> {
+    fn jobs(&self, deadline: Option<Instant>) -> Result<Vec<Job>, Failure> {
         let mut names = self.files.clone();
         if let Some(list) = &self.files_from {
-            names.extend(read_list(list)?);
+            names.extend(read_list(list, deadline)?);
         }
         if names.is_empty() {
             return Err(Failure::usage("there is no file to sign: the list is empty"));
@@ -340,21 +342,20 @@ fn refuse_bundles(names: &[String]) -> Result<(), Failure> {
 }
 
 /// The paths in a list: one a line, as they stand; empty lines are skipped.
-fn read_list(list: &str) -> Result<Vec<String>, Failure> {
+fn read_list(list: &str, deadline: Option<Instant>) -> Result<Vec<String>, Failure> {
     let failed = |cause| Error::io("read the list", list, cause);
-    let mut text = String::new();
-    if list == "-" {
-        std::io::stdin().take(MAX_LIST_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+    let bytes = if list == "-" {
+        let mut bytes = Vec::new();
+        std::io::stdin().take(MAX_LIST_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+        if bytes.len() as u64 > MAX_LIST_BYTES {
+            return Err(Failure::usage(format!("the list is larger than {MAX_LIST_BYTES} bytes")));
+        }
+        bytes
     } else {
-        std::fs::File::open(list)
-            .map_err(failed)?
-            .take(MAX_LIST_BYTES + 1)
-            .read_to_string(&mut text)
-            .map_err(failed)?;
-    }
-    if text.len() as u64 > MAX_LIST_BYTES {
-        return Err(Failure::usage(format!("the list {list} is larger than {MAX_LIST_BYTES} bytes")));
-    }
+        bounded::read(Path::new(list), MAX_LIST_BYTES, deadline).map_err(failed)?
+    };
+    let text = String::from_utf8(bytes)
+        .map_err(|cause| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, cause)))?;
     let files: Vec<_> = text.lines().filter(|line| !line.is_empty()).collect();
     if files.contains(&"-") {
         return Err(Failure::usage("standard input (-) cannot stand in a list of files"));

@@ -4,8 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use clap::Args;
+use countersign_core::bounded;
 use countersign_core::error::Error;
 use countersign_core::{Algorithm, HashAlgorithm, KeyUri, PublicKey};
 
@@ -184,7 +186,7 @@ impl VerifyBlob {
         key: &PublicKey,
         artifact: &Artifact,
     ) -> Result<(Proven, Vec<String>), Failure> {
-        let material = self.material(artifact)?;
+        let material = self.material(artifact, run.global.deadline())?;
         let policy = KeyPolicy {
             key,
             algorithm: self.signing_algorithm,
@@ -198,9 +200,9 @@ impl VerifyBlob {
         Ok((proven, measured.digests.iter().map(ToString::to_string).collect()))
     }
 
-    fn material(&self, artifact: &Artifact) -> Result<Material, Failure> {
+    fn material(&self, artifact: &Artifact, deadline: Option<Instant>) -> Result<Material, Failure> {
         if let Some(signature) = &self.signature {
-            return Ok(Material::detached(&read_signature(signature)?));
+            return Ok(Material::detached(&read_signature(signature, deadline)?));
         }
         let beside;
         let path: &Path = match (&self.bundle, artifact) {
@@ -215,7 +217,7 @@ impl VerifyBlob {
                 ));
             }
         };
-        let bundle = bundle::load(path)?;
+        let bundle = bundle::load(path, deadline)?;
         if !self.new_bundle_format && matches!(bundle, Bundle::Sigstore(_)) {
             return Err(Failure::usage_with_hint(
                 format!("{} is a bundle of the new format", path.display()),
@@ -228,19 +230,13 @@ impl VerifyBlob {
 }
 
 /// A file's content; where there is no such file, the text itself, as Cosign reads it.
-fn read_signature(signature: &str) -> Result<Vec<u8>, Error> {
-    use std::io::Read;
-    let failed = |cause| Error::io("read the signature", signature, cause);
-    match std::fs::File::open(signature) {
-        Ok(file) => {
-            let mut bytes = Vec::new();
-            file.take(MAX_SIGNATURE_BYTES).read_to_end(&mut bytes).map_err(failed)?;
-            Ok(bytes)
-        }
+fn read_signature(signature: &str, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
+    match bounded::read(Path::new(signature), MAX_SIGNATURE_BYTES, deadline) {
+        Ok(bytes) => Ok(bytes),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && looks_like_base64(signature) => {
             Ok(signature.as_bytes().to_vec())
         }
-        Err(cause) => Err(failed(cause)),
+        Err(cause) => Err(Error::io("read the signature", signature, cause)),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Sigstore's signing config: which services a signature is sent to. Today only one that names none is taken.
 
-use std::io::Read;
 use std::path::Path;
+use std::time::Instant;
 
+use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 use serde_json::Value;
@@ -34,15 +35,11 @@ struct SigningConfig {
 ///
 /// # Errors
 /// [`ErrorKind::Unsupported`] when it names a log or timestamp service, [`ErrorKind::Integrity`] when it is no config.
-pub fn demand_no_service(path: &Path) -> Result<()> {
+pub fn demand_no_service(path: &Path, deadline: Option<Instant>) -> Result<()> {
     let what = || format!("cannot use the signing config {}", path.display());
-    let failed = |cause| Error::io("read the signing config", path.display(), cause);
-    let mut bytes = Vec::new();
-    std::fs::File::open(path).map_err(failed)?.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let bytes = bounded::read(path, MAX_BYTES, deadline)
+        .map_err(|cause| Error::io("read the signing config", path.display(), cause))?;
     let damaged = |why: String| Error::new(ErrorKind::Integrity, what()).why(why);
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(damaged(format!("it is larger than {MAX_BYTES} bytes")));
-    }
     let config: SigningConfig = serde_json::from_slice(&bytes).map_err(|cause| damaged(cause.to_string()))?;
     if config.media_type != MEDIA_TYPE {
         return Err(damaged(format!("its media type is \"{}\", expected {MEDIA_TYPE}", config.media_type)));

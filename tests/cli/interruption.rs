@@ -104,6 +104,26 @@ fn the_time_limit_holds_for_silent_pipes() {
     world.refuse_command(world.command(&sealed).stdin(reader), &words);
 }
 
+/// E.2 35 for everything else that is read from a file.
+#[test]
+fn the_time_limit_holds_for_bundles_lists_and_configs() {
+    let Some(world) = World::new() else { return };
+    world.write("blob", "blob");
+    world.fifo("pipe");
+    let words = ["the time limit passed", "hint: raise it with --timeout"];
+    let limit = ["--timeout", "300ms"];
+    for arguments in [
+        [&VERIFY[..], &["--key", "key.pub", "--bundle", "pipe", "blob"]].concat(),
+        [&VERIFY[..], &["--key", "key.pub", "--signature", "pipe", "blob"]].concat(),
+        vec!["bundle", "inspect", "pipe"],
+        vec!["import-key-pair", "--key", "pipe"],
+        vec!["sign-blob", "--key", "key.pem", "--signing-config", "pipe", "blob"],
+        sign(&["--files-from", "pipe"]),
+    ] {
+        world.refuse(&[&arguments[..], &limit].concat(), &words);
+    }
+}
+
 /// Opening a named pipe waits for its other end, before there is anything to read.
 #[test]
 fn the_time_limit_holds_for_pipes_that_nobody_opens() {

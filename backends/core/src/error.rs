@@ -165,9 +165,11 @@ impl Error {
             Io::NotFound => ErrorKind::NotFound,
             Io::PermissionDenied => ErrorKind::Denied,
             Io::TimedOut => ErrorKind::Timeout,
+            Io::FileTooLarge => ErrorKind::Unsupported,
             _ => ErrorKind::Io,
         };
-        Self::new(kind, format!("cannot {act} {path}")).why(describe_io(&cause)).source(cause)
+        let error = Self::new(kind, format!("cannot {act} {path}")).why(describe_io(&cause)).source(cause);
+        if kind == ErrorKind::Timeout { error.hint("raise it with --timeout") } else { error }
     }
 
     /// Adds the cause, as the layer below told it.

@@ -10,6 +10,7 @@
 
 pub mod algorithm;
 pub mod backend;
+pub mod bounded;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
