@@ -161,21 +161,13 @@ impl SignBlob {
         if several && artifacts.contains(&Artifact::Stdin) {
             return Err(Failure::usage("standard input (-) is signed by itself, not together with files"));
         }
-        if !self.new_bundle_format {
-            if self.bundle_dir.is_some() {
-                return Err(Failure::usage("--bundle-dir goes with the new bundle format only"));
-            }
-            let bundle = self.bundle.clone();
-            return Ok(artifacts
-                .into_iter()
-                .map(|artifact| Job { artifact, bundle: bundle.clone() })
-                .collect());
+        if !self.new_bundle_format && self.bundle_dir.is_some() {
+            return Err(Failure::usage("--bundle-dir goes with the new bundle format only"));
         }
-        if let Some(bundle) = &self.bundle {
-            return Ok(artifacts
-                .into_iter()
-                .map(|artifact| Job { artifact, bundle: Some(bundle.clone()) })
-                .collect());
+        // The older format writes no bundle unless it is named.
+        if !self.new_bundle_format || self.bundle.is_some() {
+            let bundle = || self.bundle.clone();
+            return Ok(artifacts.into_iter().map(|artifact| Job { artifact, bundle: bundle() }).collect());
         }
         let paths: Vec<PathBuf> = artifacts
             .iter()
