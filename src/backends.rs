@@ -8,12 +8,13 @@ pub fn all() -> &'static [&'static dyn Backend] {
     &[
         #[cfg(feature = "file")]
         &countersign_file::FileBackend,
+        #[cfg(feature = "pkcs11")]
+        &countersign_pkcs11::Pkcs11Backend,
     ]
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 13] = [
-    "pkcs11",
+const NOT_BUILT: [&str; 12] = [
     "piv",
     "yubikey",
     "awskms",

@@ -37,20 +37,24 @@ impl Prompt for TerminalPrompt<'_> {
             return source.fetch(self).map_err(named);
         }
         let asks = matches!(self.source, Some(PasswordSource::Prompt));
-        if !asks {
+        if !asks && purpose != SecretPurpose::Pin {
             if let Some(password) = self.environment.variable(PASSWORD) {
                 return Ok(Secret::new(password.into_encoded_bytes()));
             }
             if self.stdin_is_free && !io::stdin().is_terminal() {
                 // Cosign takes the pipe's bytes as they stand, a line ending among them: keys were sealed that way.
                 let password = read_stdin(self.deadline).map_err(named)?;
-                return if password.is_empty() { Err(none_given(object)) } else { Ok(password) };
+                return if password.is_empty() { Err(none_given(object, purpose)) } else { Ok(password) };
             }
         }
         if !io::stdin().is_terminal() && !io::stderr().is_terminal() {
-            return Err(none_given(object));
+            return Err(none_given(object, purpose));
         }
         ask(object, purpose)
+    }
+
+    fn command(&self, words: &[String]) -> Result<Secret> {
+        command::run(words, self)
     }
 
     fn confirm(&self, question: &str) -> Result<bool> {
@@ -70,10 +74,11 @@ fn ask(object: &str, purpose: SecretPurpose) -> Result<Secret> {
     let read = |question: String| {
         rpassword::prompt_password(question)
             .map(|text| Secret::new(text.into_bytes()))
-            .map_err(|cause| none_given(object).source(cause))
+            .map_err(|cause| none_given(object, purpose).source(cause))
     };
     match purpose {
         SecretPurpose::Unlock => read(format!("Password for {object}: ")),
+        SecretPurpose::Pin => read(format!("PIN for {object}: ")),
         SecretPurpose::Protect => {
             let password = read(format!("New password for {object}: "))?;
             if read("The same again: ".to_owned())? == password {
@@ -85,10 +90,16 @@ fn ask(object: &str, purpose: SecretPurpose) -> Result<Secret> {
     }
 }
 
-fn none_given(object: &str) -> Error {
-    Error::new(ErrorKind::PinRequired, format!("cannot get the password for {object}"))
-        .why("no password was given and there is no terminal to ask at")
-        .hint("set COSIGN_PASSWORD (it may be empty), or name a source with --password-source")
+fn none_given(object: &str, purpose: SecretPurpose) -> Error {
+    let (name, hint) = match purpose {
+        SecretPurpose::Unlock | SecretPurpose::Protect => {
+            ("password", "set COSIGN_PASSWORD (it may be empty), or name a source with --password-source")
+        }
+        SecretPurpose::Pin => ("PIN", "name its source with --password-source"),
+    };
+    Error::new(ErrorKind::PinRequired, format!("cannot get the {name} for {object}"))
+        .why(format!("no {name} was given and there is no terminal to ask at"))
+        .hint(hint)
 }
 
 /// Reads standard input to its end, at most [`MAX_SECRET_BYTES`], until the deadline.

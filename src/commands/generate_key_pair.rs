@@ -1,6 +1,10 @@
-//! `generate-key-pair`: makes a key and writes it encrypted.
+//! `generate-key-pair`: makes a key, encrypted in files or inside a key store.
+
+use std::path::PathBuf;
 
 use clap::Args;
+use countersign_core::error::{Error, ErrorKind};
+use countersign_core::whole_file::{self, WriteOptions};
 use countersign_core::{Algorithm, KeyType, KeyUri};
 
 use super::Run;
@@ -14,6 +18,10 @@ pub(crate) struct GenerateKeyPair {
     /// A store other than files; still to come
     #[arg(value_name = "STORE", hide = true)]
     store: Option<String>,
+
+    /// Make the key inside this store and write PREFIX.pub alone, as in pkcs11:token=ci;object=release
+    #[arg(long, value_name = "KEY")]
+    kms: Option<String>,
 
     /// The name of the two files without their endings
     #[arg(long, value_name = "PREFIX", default_value = "cosign")]
@@ -43,12 +51,38 @@ impl GenerateKeyPair {
             ));
         }
         let algorithm = self.signing_algorithm.unwrap_or_else(|| KeyType::P256.default_algorithm());
+        if let Some(kms) = &self.kms {
+            return self.in_store(run, &KeyUri::parse(kms)?, algorithm);
+        }
         let uri = KeyUri::parse(&format!("file:{}", self.output_key_prefix))?;
         let store = backends::key_store(&uri)?;
         let created = self
             .password
             .with_context(run, true, |context| Ok(store.generate(&uri, algorithm, self.yes, context)?))?;
         super::keys::announce(run, &created);
+        Ok(())
+    }
+
+    /// Makes the key in the store; its public half goes to a file that is claimed before.
+    fn in_store(&self, run: &mut Run<'_>, uri: &KeyUri, algorithm: Algorithm) -> Result<(), Failure> {
+        let store = backends::key_store(uri)?;
+        let public = PathBuf::from(format!("{}.pub", self.output_key_prefix));
+        if !self.yes && public.symlink_metadata().is_ok() {
+            let error = Error::new(ErrorKind::Denied, format!("cannot write {}", public.display()));
+            return Err(error
+                .why("it exists")
+                .hint("choose another --output-key-prefix, or pass -y to overwrite")
+                .into());
+        }
+        let created = self
+            .password
+            .with_context(run, true, |context| Ok(store.generate(uri, algorithm, self.yes, context)?))?;
+        let options = WriteOptions { mode: 0o644, overwrite: self.yes, flush: true };
+        whole_file::write(&public, created.public_key.to_pem().as_bytes(), options)?;
+        run.output.note(format!("Private key made in the store: {}", created.private_path));
+        run.output.note(format!("Public key written to {}", public.display()));
+        run.report.verifying_key(created.uri.clone(), &created.public_key);
+        run.report.data(serde_json::json!({ "written": [public.display().to_string()] }));
         Ok(())
     }
 }

@@ -30,11 +30,20 @@ const OUR_COMMANDS: [&str; 4] = ["demo", "keys", "keys list", "keys doctor"];
 
 /// Flags of ours on commands that Cosign has. On commands of ours every flag is ours.
 const OUR_FLAGS: [(&str, &[&str]); 11] = [
-    ("sign-blob", &["--files-from", "--bundle-dir", "--password-source", "--report"]),
-    ("verify-blob", &["--signing-algorithm", "--password-source", "--report"]),
-    ("generate-key-pair", &["--signing-algorithm", "--yes", "--password-source", "--report"]),
-    ("import-key-pair", &["--password-source", "--import-password-source", "--report"]),
-    ("public-key", &["--password-source", "--report"]),
+    (
+        "sign-blob",
+        &["--files-from", "--bundle-dir", "--allow-final-pin-try", "--password-source", "--report"],
+    ),
+    ("verify-blob", &["--signing-algorithm", "--allow-final-pin-try", "--password-source", "--report"]),
+    (
+        "generate-key-pair",
+        &["--signing-algorithm", "--yes", "--allow-final-pin-try", "--password-source", "--report"],
+    ),
+    (
+        "import-key-pair",
+        &["--allow-final-pin-try", "--password-source", "--import-password-source", "--report"],
+    ),
+    ("public-key", &["--allow-final-pin-try", "--password-source", "--report"]),
     ("bundle inspect", &["--report"]),
     ("bundle", &["--report"]),
     ("completion", &["--report"]),

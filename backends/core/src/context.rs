@@ -44,6 +44,9 @@ pub enum SecretPurpose {
     Unlock,
     /// Protects something new; asked twice at a terminal.
     Protect,
+    /// Opens a token that counts wrong tries: comes from a source that was named for it, or from the terminal; never
+    /// from what happens to be at hand for passwords.
+    Pin,
 }
 
 /// Asks the user, or the source that the user named in place of asking.
@@ -53,6 +56,12 @@ pub trait Prompt: Sync {
     /// # Errors
     /// [`ErrorKind::PinRequired`] at once when there is no source and no terminal.
     fn secret(&self, object: &str, purpose: SecretPurpose) -> Result<Secret>;
+
+    /// What a program prints, started without a shell: an absolute path and its arguments.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] where commands are forbidden, [`ErrorKind::PinRequired`] when it fails.
+    fn command(&self, words: &[String]) -> Result<Secret>;
 
     /// A yes or no. Without a terminal the answer is no.
     fn confirm(&self, question: &str) -> Result<bool>;
@@ -116,6 +125,8 @@ pub struct OpenContext<'a> {
     pub cancellation: &'a Cancellation,
     /// How far the URI's author is trusted.
     pub trust: TrustLevel,
+    /// Whether the last try of a token's PIN may be used.
+    pub allow_final_pin_try: bool,
 }
 
 impl OpenContext<'_> {

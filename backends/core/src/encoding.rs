@@ -26,7 +26,7 @@ const CURVES: [(ObjectIdentifier, KeyType); 3] = [
 ];
 
 /// The curve that a named-curve identifier stands for.
-pub(crate) fn curve(oid: ObjectIdentifier) -> Option<KeyType> {
+pub fn curve(oid: ObjectIdentifier) -> Option<KeyType> {
     CURVES.iter().find(|(known, _)| *known == oid).map(|(_, key_type)| *key_type)
 }
 

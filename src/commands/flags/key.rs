@@ -12,9 +12,13 @@ use crate::prompt::{PasswordSource, TerminalPrompt};
 /// Where a password comes from.
 #[derive(Debug, Clone, Args)]
 pub struct PasswordFlags {
-    /// Where the key's password comes from: prompt, stdin, env:NAME, file:PATH, fd:N or command:/PROGRAM ARGUMENTS
+    /// Where the key's password or PIN comes from: prompt, stdin, env:NAME, file:PATH, fd:N or command:/PROGRAM ARGUMENTS
     #[arg(long, value_name = "SOURCE")]
     pub password_source: Option<PasswordSource>,
+
+    /// Use the last try that a token allows for its PIN; a wrong one then locks the token
+    #[arg(long)]
+    pub allow_final_pin_try: bool,
 }
 
 /// Reads a registry name of an algorithm.
@@ -56,6 +60,7 @@ impl PasswordFlags {
             deadline,
             cancellation: &Cancellation::default(),
             trust: TrustLevel::Operator,
+            allow_final_pin_try: self.allow_final_pin_try,
         })
     }
 }

@@ -45,7 +45,6 @@ const BUNDLE_COMMANDS: &[&str] = &["create", "upgrade"];
 /// Flags of commands that are built: those that take a value, and switches.
 #[rustfmt::skip]
 const FLAGS: &[(&str, &[&str], &[&str])] = &[
-    ("generate-key-pair", &["kms"], &[]),
     ("public-key", &["slot"], &["sk"]),
     ("sign-blob", &[
         "certificate", "certificate-chain", "fulcio-auth-flow", "fulcio-url", "identity-token",

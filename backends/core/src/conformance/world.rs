@@ -59,6 +59,7 @@ impl World {
             deadline: None,
             cancellation: &self.cancellation,
             trust: TrustLevel::Operator,
+            allow_final_pin_try: false,
         }
     }
 }
@@ -73,6 +74,10 @@ impl Prompt for World {
     fn secret(&self, _object: &str, _purpose: SecretPurpose) -> Result<Secret> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(Secret::new(self.secret.clone()))
+    }
+
+    fn command(&self, _words: &[String]) -> Result<Secret> {
+        Err(crate::Error::new(crate::ErrorKind::Denied, "this world runs no commands"))
     }
 
     fn confirm(&self, _question: &str) -> Result<bool> {

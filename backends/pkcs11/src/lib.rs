@@ -1,0 +1,72 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod doctor;
+mod errors;
+mod login;
+mod module;
+mod object;
+mod signer;
+mod store;
+mod token;
+mod uri;
+
+use countersign_core::backend::Finding;
+use countersign_core::error::Result;
+use countersign_core::{Ability, Backend, KeyStore, KeyUri, OpenContext, PublicKey, Signer, Variable};
+
+pub use uri::{ObjectType, PinSource, Pkcs11Uri};
+
+/// Keys on PKCS#11 tokens.
+#[derive(Debug)]
+pub struct Pkcs11Backend;
+
+const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
+    Variable { name, description, expects, sensitive: false }
+}
+
+const VARIABLES: &[Variable] = &[
+    variable(module::MODULE_PATH, "is the PKCS#11 module for URIs that name none", "an absolute path"),
+    variable(
+        module::ALLOWED_MODULES,
+        "allows these PKCS#11 modules only",
+        "absolute paths, separated as in PATH",
+    ),
+    Variable {
+        name: login::PIN,
+        description: "is the PIN for pkcs11: URIs without a source of one",
+        expects: "a PIN",
+        sensitive: true,
+    },
+    variable(client::IGNORE_CERTIFICATE, "leaves certificates on tokens alone", "1"),
+];
+
+impl Backend for Pkcs11Backend {
+    fn schemes(&self) -> &'static [&'static str] {
+        &["pkcs11"]
+    }
+
+    fn variables(&self) -> &'static [Variable] {
+        VARIABLES
+    }
+
+    fn abilities(&self) -> &'static [Ability] {
+        &[Ability::List, Ability::Generate]
+    }
+
+    fn open_signer(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Signer>> {
+        client::open(uri, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn public_key(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<PublicKey> {
+        client::public_key(uri, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
+        doctor::diagnose(uri, context)
+    }
+
+    fn key_store(&self) -> Option<&dyn KeyStore> {
+        Some(self)
+    }
+}

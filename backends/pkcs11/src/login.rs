@@ -1,0 +1,159 @@
+//! Logging in: where the PIN comes from, and the rules that burn no try.
+//!
+//! Flags are read before anything is asked for. A PIN that a token refused is not sent to it again in this run, and
+//! the last try is used only when the user said so.
+
+use std::sync::Mutex;
+
+use countersign_core::context::{Event, SecretPurpose};
+use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::secret::Secret;
+use countersign_core::{OpenContext, bounded};
+use cryptoki::context::Pkcs11;
+use cryptoki::error::{Error as ModuleError, RvError};
+use cryptoki::session::{Session, UserType};
+use cryptoki::slot::TokenInfo;
+use cryptoki::types::RawAuthPin;
+
+use crate::errors::{failed, refused};
+use crate::token::Token;
+use crate::uri::{PinSource, Pkcs11Uri};
+
+/// The PIN for URIs that hold no source of one.
+pub(crate) const PIN: &str = "COSIGN_PKCS11_PIN";
+/// A PIN file longer than this is no PIN file.
+const MAX_PIN_BYTES: u64 = 4096;
+
+/// The PIN that opened the token; `None` for a token with a PIN pad of its own.
+pub(crate) type Pin = Option<Secret>;
+
+/// PINs that a token refused in this run.
+static REFUSED: Mutex<Vec<(String, Secret)>> = Mutex::new(Vec::new());
+
+/// Logs in as the user. Returns the PIN that was right, to open the token again if it is lost.
+pub(crate) fn login(
+    module: &Pkcs11,
+    session: &Session,
+    token: &Token,
+    uri: &Pkcs11Uri,
+    context: &OpenContext<'_>,
+) -> Result<Pin> {
+    let name = token.uri().to_string();
+    let what = format!("cannot log in to {name}");
+    if let Some(info) = &token.info {
+        check_flags(info, &what, context)?;
+    }
+    let pad = token.info.as_ref().is_some_and(TokenInfo::protected_authentication_path);
+    if pad {
+        context.events.event(Event::Warning(format!("enter the PIN at the PIN pad of {name}")));
+    }
+    let pin = if pad { None } else { Some(fetch(uri, &name, context)?) };
+    let mut refused_pins = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(pin) = &pin {
+        if pin.is_empty() {
+            return Err(refused(ErrorKind::PinRequired, &what, "the PIN is empty"));
+        }
+        if refused_pins.iter().any(|(token, refused)| *token == name && refused == pin) {
+            return Err(refused(
+                ErrorKind::WrongPin { tries_left: None },
+                &what,
+                "the token refused this PIN before, so it was not sent again",
+            ));
+        }
+    }
+    match enter(session, UserType::User, &pin) {
+        Ok(()) => Ok(pin),
+        Err(cause) => {
+            let wrong = matches!(&cause, ModuleError::Pkcs11(RvError::PinIncorrect, _));
+            refused_pins.extend(pin.filter(|_| wrong).map(|pin| (name, pin)));
+            Err(explain(module, token, &what, cause))
+        }
+    }
+}
+
+/// C_Login. That somebody in this process is logged in already is as good: the login belongs to the process.
+pub(crate) fn enter(session: &Session, user: UserType, pin: &Pin) -> Result<(), ModuleError> {
+    let entered = match pin {
+        Some(pin) => session.login_with_raw(user, &RawAuthPin::new(Box::new(pin.expose().to_vec()))),
+        None => session.login(user, None),
+    };
+    match entered {
+        Err(ModuleError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
+        entered => entered,
+    }
+}
+
+fn check_flags(info: &TokenInfo, what: &str, context: &OpenContext<'_>) -> Result<()> {
+    if info.user_pin_locked() {
+        return Err(refused(ErrorKind::PinLocked, what, "its PIN is locked after too many wrong tries")
+            .hint("unblock it with the vendor's tool and the SO PIN"));
+    }
+    if !info.user_pin_initialized() {
+        return Err(refused(ErrorKind::KeyState, what, "its user PIN was never set")
+            .hint("set the user PIN with the vendor's tool"));
+    }
+    if info.user_pin_final_try() && !context.allow_final_pin_try {
+        return Err(refused(ErrorKind::Denied, what, "one try of its PIN is left, and a wrong one locks it")
+            .hint("make sure of the PIN, then pass --allow-final-pin-try"));
+    }
+    if info.user_pin_final_try() {
+        context.events.event(Event::Warning("this is the last try of the token's PIN".to_owned()));
+    } else if info.user_pin_count_low() {
+        context
+            .events
+            .event(Event::Warning("the token's PIN was entered wrongly since it was last right".to_owned()));
+    }
+    if info.user_pin_to_be_changed() {
+        context.events.event(Event::Warning("the token asks for its PIN to be changed".to_owned()));
+    }
+    Ok(())
+}
+
+/// What a refused PIN left of the tries, as far as the token tells: PKCS#11 has marks, not a count.
+fn explain(module: &Pkcs11, token: &Token, what: &str, cause: ModuleError) -> Error {
+    if !matches!(cause, ModuleError::Pkcs11(RvError::PinIncorrect, _)) {
+        return failed(what, cause);
+    }
+    let info = module.get_token_info(token.slot).ok();
+    let (left, said) = match info {
+        Some(info) if info.user_pin_locked() => (Some(0), "the token is locked now"),
+        Some(info) if info.user_pin_final_try() => (Some(1), "one try is left"),
+        Some(info) if info.user_pin_count_low() => {
+            (None, "more than one try is left, the token does not tell how many")
+        }
+        Some(_) | None => (None, "the token does not tell how many tries are left"),
+    };
+    Error::new(ErrorKind::WrongPin { tries_left: left }, what)
+        .why(format!("the PIN is wrong (C_Login returned CKR_PIN_INCORRECT); {said}"))
+        .hint(format!("check {PIN} or the URI's pin-source; wrong PINs lock a token"))
+}
+
+fn fetch(uri: &Pkcs11Uri, token: &str, context: &OpenContext<'_>) -> Result<Secret> {
+    let named = |name: &str| {
+        let value = context.environment.variable(name);
+        value.map(|value| Secret::new(value.into_encoded_bytes()))
+    };
+    match &uri.pin {
+        Some(PinSource::Value(pin)) => Ok(Secret::new(pin.expose().to_vec())),
+        Some(PinSource::File(path)) => bounded::read(path, MAX_PIN_BYTES, context.deadline)
+            .map(|bytes| Secret::new(bytes).without_line_ending())
+            .map_err(|cause| Error::io("read the PIN in", path.display(), cause)),
+        Some(PinSource::Variable(name)) => named(name).ok_or_else(|| {
+            refused(
+                ErrorKind::PinRequired,
+                format!("cannot get the PIN for {token}"),
+                format!("the variable {name} is not set"),
+            )
+        }),
+        Some(PinSource::Command(words)) => context.prompt.command(words),
+        None => match named(PIN) {
+            Some(pin) => Ok(pin),
+            None => context.prompt.secret(token, SecretPurpose::Pin).map_err(|error| match error.kind() {
+                ErrorKind::PinRequired => {
+                    error.hint(format!("set {PIN}, or add ?pin-source=file:/PATH to the URI"))
+                }
+                _ => error,
+            }),
+        },
+    }
+}

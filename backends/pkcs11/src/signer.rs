@@ -1,0 +1,276 @@
+//! One opened key: sessions shared by threads, one login, the mechanism of each algorithm, one recovery when the session
+//! is lost.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use countersign_core::digest::HashAlgorithm;
+use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::signer::{KeyInfo, RawSignature, SignRequest};
+use countersign_core::{Algorithm, Input, KeyType, Scheme, Signer};
+use cryptoki::context::Pkcs11;
+use cryptoki::error::{Error as ModuleError, RvError};
+use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
+use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
+use cryptoki::mechanism::{Mechanism, MechanismType};
+use cryptoki::object::ObjectHandle;
+use cryptoki::session::{Session, UserType};
+
+use crate::errors::failed;
+use crate::login::{self, Pin};
+use crate::object::{self, Marks};
+use crate::token::{self, Token};
+use crate::uri::Pkcs11Uri;
+
+/// Sessions at most; more than this many calls at once gain nothing from a token.
+const MAX_SESSIONS: usize = 8;
+
+/// How to find the key again after the token was lost.
+pub(crate) struct Place {
+    pub(crate) module: Pkcs11,
+    pub(crate) token: Pkcs11Uri,
+    pub(crate) key: Pkcs11Uri,
+    pub(crate) pin: Option<Pin>,
+    pub(crate) marks: Marks,
+}
+
+/// A session and the key's handle in it.
+struct Lane {
+    session: Session,
+    key: ObjectHandle,
+    generation: usize,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Lane>,
+    open: usize,
+    /// Lowered when the token allows fewer.
+    most: usize,
+    /// Raised by each recovery: sessions of an older one are dead.
+    generation: usize,
+}
+
+/// A key on a token.
+pub(crate) struct Pkcs11Signer {
+    info: KeyInfo,
+    place: Place,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+impl Pkcs11Signer {
+    pub(crate) fn new(info: KeyInfo, place: Place, session: Session, key: ObjectHandle) -> Self {
+        let pool = Pool {
+            idle: vec![Lane { session, key, generation: 0 }],
+            open: 1,
+            most: MAX_SESSIONS,
+            generation: 0,
+        };
+        Self { info, place, pool: Mutex::new(pool), returned: Condvar::new() }
+    }
+
+    /// An idle session, or a new one, or the next that comes back.
+    fn take(&self) -> Result<Lane> {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(lane) = pool.idle.pop() {
+                return Ok(lane);
+            }
+            if pool.open < pool.most {
+                match self.open_lane(pool.generation) {
+                    Ok(lane) => {
+                        pool.open += 1;
+                        return Ok(lane);
+                    }
+                    // Signing needs one session only: those that there are serve all.
+                    Err(error) if pool.open > 0 && error.kind() == ErrorKind::Busy => pool.most = pool.open,
+                    Err(error) => return Err(error),
+                }
+                continue;
+            }
+            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn give_back(&self, lane: Lane) {
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if lane.generation == pool.generation {
+            pool.idle.push(lane);
+        }
+        drop(pool);
+        self.returned.notify_one();
+    }
+
+    /// A further session on the token, whose login it shares.
+    fn open_lane(&self, generation: usize) -> Result<Lane> {
+        let token = self.find_token()?;
+        let session = open_session(&self.place.module, &token)?;
+        let key = object::private_key(&session, &self.place.key, &token)?.handle;
+        Ok(Lane { session, key, generation })
+    }
+
+    fn find_token(&self) -> Result<Token> {
+        let mut tokens = token::matching(&self.place.module, &self.place.token)?;
+        if tokens.len() != 1 {
+            return Err(
+                Error::new(ErrorKind::Ambiguous, "cannot find the token again").why("several match now")
+            );
+        }
+        Ok(tokens.remove(0))
+    }
+
+    /// Opens everything anew with the PIN that was right, unless another thread did since `lost` was opened.
+    fn recover(&self, lost: Lane) -> Result<Lane> {
+        let generation = lost.generation;
+        // Before the new session is opened: some modules hand the old number out again.
+        drop(lost);
+        let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        if pool.generation != generation {
+            drop(pool);
+            return self.take();
+        }
+        pool.idle.clear();
+        pool.generation += 1;
+        let opened = self.open_again(pool.generation);
+        // After a failure nobody may wait for sessions that are gone.
+        pool.open = usize::from(opened.is_ok());
+        drop(pool);
+        self.returned.notify_all();
+        opened
+    }
+
+    fn open_again(&self, generation: usize) -> Result<Lane> {
+        let token = self.find_token()?;
+        let session = open_session(&self.place.module, &token)?;
+        if let Some(pin) = &self.place.pin {
+            login::enter(&session, UserType::User, pin)
+                .map_err(|cause| failed("cannot log in to the token again", cause))?;
+        }
+        let key = object::private_key(&session, &self.place.key, &token)?.handle;
+        Ok(Lane { session, key, generation })
+    }
+
+    fn sign_in(&self, lane: &Lane, mechanism: &Mechanism<'_>, data: &[u8]) -> Result<Vec<u8>, ModuleError> {
+        if !self.place.marks.always_authenticate {
+            return lane.session.sign(mechanism, lane.key, data);
+        }
+        // PKCS#11 v3.0 5.6.8: the login for one operation stands between C_SignInit and the signature.
+        lane.session.sign_init(mechanism, lane.key)?;
+        let pin = self.place.pin.as_ref().unwrap_or(&None);
+        login::enter(&lane.session, UserType::ContextSpecific, pin)?;
+        lane.session.sign_update(data)?;
+        lane.session.sign_final()
+    }
+}
+
+impl Signer for Pkcs11Signer {
+    fn info(&self) -> &KeyInfo {
+        &self.info
+    }
+
+    fn sign_raw(&self, request: &SignRequest<'_>) -> Result<RawSignature> {
+        let algorithm = request.algorithm();
+        let (mechanism, data) = prepare(algorithm, request.input())?;
+        let what = || format!("cannot sign with {}", self.info.uri);
+        let mut lane = self.take()?;
+        let mut signed = self.sign_in(&lane, &mechanism, &data);
+        if let Err(cause) = &signed
+            && is_lost(cause)
+        {
+            lane = self.recover(lane).map_err(|error| error.within(what()))?;
+            signed = self.sign_in(&lane, &mechanism, &data);
+        }
+        self.give_back(lane);
+        let bytes = signed.map_err(|cause| failed(what(), cause))?;
+        Ok(match algorithm.scheme() {
+            // PKCS#11 v3.0 2.3.1: r and s, each as long as the order.
+            Scheme::Ecdsa => RawSignature::EcdsaFixed(bytes),
+            Scheme::RsaPkcs1v15 | Scheme::RsaPss => RawSignature::Rsa(bytes),
+            Scheme::Ed25519 | Scheme::Ed25519ph => RawSignature::Ed25519(bytes),
+        })
+    }
+}
+
+fn is_lost(cause: &ModuleError) -> bool {
+    matches!(
+        cause,
+        ModuleError::Pkcs11(
+            RvError::SessionHandleInvalid
+                | RvError::SessionClosed
+                | RvError::DeviceRemoved
+                | RvError::TokenNotPresent
+                | RvError::KeyHandleInvalid
+                | RvError::ObjectHandleInvalid
+                | RvError::UserNotLoggedIn,
+            _
+        )
+    )
+}
+
+/// A read-only session: signing writes nothing.
+pub(crate) fn open_session(module: &Pkcs11, token: &Token) -> Result<Session> {
+    module
+        .open_ro_session(token.slot)
+        .map_err(|cause| failed(format!("cannot open a session with {}", token.uri()), cause))
+}
+
+/// What the key can sign: the table's rows for its type whose mechanism the token has. The default comes first.
+pub(crate) fn algorithms(key_type: KeyType, mechanisms: &[MechanismType]) -> Vec<Algorithm> {
+    let has = |mechanism| mechanisms.contains(&mechanism);
+    key_type
+        .algorithms()
+        .filter(|algorithm| match algorithm.scheme() {
+            Scheme::Ecdsa => has(MechanismType::ECDSA),
+            Scheme::RsaPkcs1v15 => has(MechanismType::RSA_PKCS),
+            Scheme::RsaPss => has(MechanismType::RSA_PKCS_PSS),
+            Scheme::Ed25519 => has(MechanismType::EDDSA),
+            Scheme::Ed25519ph => false,
+        })
+        .collect()
+}
+
+/// The mechanism and what it takes: digests are made here, so that every module signs alike.
+fn prepare<'a>(
+    algorithm: Algorithm,
+    input: Input<'a>,
+) -> Result<(Mechanism<'static>, std::borrow::Cow<'a, [u8]>)> {
+    use std::borrow::Cow::{Borrowed, Owned};
+    match (algorithm.scheme(), input) {
+        (Scheme::Ecdsa, Input::Digest(digest)) => Ok((Mechanism::Ecdsa, Borrowed(digest.bytes()))),
+        (Scheme::RsaPkcs1v15, Input::Digest(digest)) => {
+            let mut info = digest_info(digest.algorithm()).to_vec();
+            info.extend_from_slice(digest.bytes());
+            Ok((Mechanism::RsaPkcs, Owned(info)))
+        }
+        (Scheme::RsaPss, Input::Digest(digest)) => {
+            let (hash_alg, mgf) = match digest.algorithm() {
+                HashAlgorithm::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
+                HashAlgorithm::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
+                HashAlgorithm::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
+            };
+            let s_len = (digest.bytes().len() as u64).into();
+            Ok((Mechanism::RsaPkcsPss(PkcsPssParams { hash_alg, mgf, s_len }), Borrowed(digest.bytes())))
+        }
+        (Scheme::Ed25519, Input::Message(message)) => {
+            Ok((Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)), Borrowed(message)))
+        }
+        (Scheme::Ecdsa | Scheme::RsaPkcs1v15 | Scheme::RsaPss | Scheme::Ed25519 | Scheme::Ed25519ph, _) => {
+            Err(Error::internal("an input that the core had to refuse"))
+        }
+    }
+}
+
+/// The DER of `DigestInfo` up to the digest (RFC 8017 9.2, note 1).
+fn digest_info(hash: HashAlgorithm) -> &'static [u8] {
+    match hash {
+        HashAlgorithm::Sha256 => {
+            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+        }
+        HashAlgorithm::Sha384 => {
+            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"
+        }
+        HashAlgorithm::Sha512 => {
+            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
+        }
+    }
+}

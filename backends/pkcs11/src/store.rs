@@ -1,0 +1,174 @@
+//! Listing keys, with URIs that can be pasted back, and making them on the token.
+
+use countersign_core::backend::{Created, KeySummary};
+use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::local_key::LocalKey;
+use countersign_core::signer::Location;
+use countersign_core::{Algorithm, KeyStore, KeyType, KeyUri, OpenContext};
+use cryptoki::mechanism::Mechanism;
+use cryptoki::object::{Attribute, ObjectClass};
+use cryptoki::session::Session;
+
+use crate::Pkcs11Backend;
+use crate::client::{Chosen, choose, with_certificate};
+use crate::errors::failed;
+use crate::object::{self, Object};
+use crate::signer::open_session;
+use crate::uri::Pkcs11Uri;
+use crate::{login, module, token};
+
+impl KeyStore for Pkcs11Backend {
+    fn list(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
+        list(uri, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn generate(
+        &self,
+        uri: &KeyUri,
+        algorithm: Algorithm,
+        _overwrite: bool,
+        context: &OpenContext<'_>,
+    ) -> Result<Created> {
+        generate(uri, algorithm, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn import(&self, uri: &KeyUri, _: &LocalKey, _: bool, _: &OpenContext<'_>) -> Result<Created> {
+        Err(Error::new(ErrorKind::Unsupported, format!("cannot import a key into {uri}"))
+            .why("keys of a token are made on it"))
+    }
+}
+
+/// Every signing key of every token that the URI leaves. Without a login a key shows by its public key object; one
+/// whose private half alone shows is listed too.
+fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
+    let parsed = Pkcs11Uri::parse(uri)?;
+    let module = module::load(&module::find(&parsed, context)?)?;
+    let mut keys = Vec::new();
+    for token in token::matching(&module, &parsed)? {
+        let session = open_session(&module, &token)?;
+        let mut objects: Vec<Object> = object::find(&session, ObjectClass::PUBLIC_KEY, &parsed)?;
+        for private in object::find(&session, ObjectClass::PRIVATE_KEY, &parsed)? {
+            if objects.iter().all(|other| (&other.id, &other.label) != (&private.id, &private.label)) {
+                objects.push(private);
+            }
+        }
+        for found in objects {
+            let public_key = object::read(&session, &found)?;
+            keys.push(KeySummary {
+                uri: found.uri(&token, &parsed).to_string(),
+                public_key,
+                location: Location::Token,
+                notes: Vec::new(),
+            });
+        }
+    }
+    Ok(keys)
+}
+
+/// Makes a key pair whose private half never leaves the token. Label or id come from the URI.
+fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Result<Created> {
+    let parsed = Pkcs11Uri::parse(uri)?;
+    let what = || format!("cannot make a key in {uri}");
+    let Some(label) = parsed.object.clone().filter(|label| !label.is_empty()) else {
+        return Err(Error::new(ErrorKind::BadUri, what())
+            .why("the URI gives the key no label")
+            .hint("add object=NAME to it"));
+    };
+    let Chosen { module, token } = choose(&Pkcs11Uri { object: None, id: None, ..copy(&parsed) }, context)?;
+    let session = module
+        .open_rw_session(token.slot)
+        .map_err(|cause| failed(format!("cannot open a session with {}", token.uri()), cause))?;
+    if token.needs_login() {
+        login::login(&module, &session, &token, &parsed, context)?;
+    }
+    refuse_existing(&session, &parsed, &what())?;
+    let id = match parsed.id.clone().filter(|id| !id.is_empty()) {
+        Some(id) => id,
+        None => free_id(&session)?,
+    };
+    let shared = [Attribute::Token(true), Attribute::Label(label.clone()), Attribute::Id(id.clone())];
+    let (mechanism, kind) = recipe(algorithm.key_type());
+    let mut public = vec![Attribute::Private(false), Attribute::Verify(true)];
+    public.extend(kind);
+    public.extend(shared.iter().cloned());
+    let mut private = vec![
+        Attribute::Private(true),
+        Attribute::Sensitive(true),
+        Attribute::Extractable(false),
+        Attribute::Sign(true),
+    ];
+    private.extend(shared);
+    let (_, key) =
+        session.generate_key_pair(&mechanism, &public, &private).map_err(|cause| failed(what(), cause))?;
+    let key = Object { handle: key, class: ObjectClass::PRIVATE_KEY, id, label };
+    let public_key = object::public_half(&session, &key, with_certificate(context))?;
+    let made = key.uri(&token, &parsed).to_string();
+    Ok(Created { uri: made.clone(), public_key, private_path: made.clone(), public_path: made })
+}
+
+/// The parts of a URI that choose module, token and PIN stay; a PIN's value is read from the original.
+fn copy(uri: &Pkcs11Uri) -> Pkcs11Uri {
+    Pkcs11Uri {
+        token: uri.token.clone(),
+        manufacturer: uri.manufacturer.clone(),
+        serial: uri.serial.clone(),
+        model: uri.model.clone(),
+        slot_id: uri.slot_id,
+        slot_manufacturer: uri.slot_manufacturer.clone(),
+        slot_description: uri.slot_description.clone(),
+        library_manufacturer: uri.library_manufacturer.clone(),
+        library_description: uri.library_description.clone(),
+        library_version: uri.library_version,
+        module_path: uri.module_path.clone(),
+        module_name: uri.module_name.clone(),
+        ..Pkcs11Uri::default()
+    }
+}
+
+/// A second key of the same name would make every URI of the first ambiguous.
+fn refuse_existing(session: &Session, uri: &Pkcs11Uri, what: &str) -> Result<()> {
+    let same_label = Pkcs11Uri { object: uri.object.clone(), ..Pkcs11Uri::default() };
+    let same_id = Pkcs11Uri { id: uri.id.clone(), ..Pkcs11Uri::default() };
+    for (name, wanted) in [("label", Some(same_label)), ("id", Some(same_id).filter(|uri| uri.id.is_some()))]
+    {
+        let Some(wanted) = wanted else { continue };
+        for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
+            if !object::find(session, class, &wanted)?.is_empty() {
+                return Err(Error::new(ErrorKind::Denied, what)
+                    .why(format!("the token has a key with this {name} already"))
+                    .hint("choose another, or delete the old key with the vendor's tool"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The smallest one-byte id that nothing on the token bears.
+fn free_id(session: &Session) -> Result<Vec<u8>> {
+    let mut taken = Vec::new();
+    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE] {
+        taken
+            .extend(object::find(session, class, &Pkcs11Uri::default())?.into_iter().map(|object| object.id));
+    }
+    (1..=u8::MAX).map(|byte| vec![byte]).find(|id| !taken.contains(id)).ok_or_else(|| {
+        Error::new(ErrorKind::BadUri, "cannot choose an id for the key")
+            .why("all of one byte are taken")
+            .hint("add id=%XX%XX to the URI")
+    })
+}
+
+fn recipe(key_type: KeyType) -> (Mechanism<'static>, Vec<Attribute>) {
+    // DER of named-curve OIDs (RFC 5480 2.1.1.1); Ed25519 as the text that both old and new modules take.
+    let curve = |der: &[u8]| vec![Attribute::EcParams(der.to_vec())];
+    match key_type {
+        KeyType::P256 => (Mechanism::EccKeyPairGen, curve(b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")),
+        KeyType::P384 => (Mechanism::EccKeyPairGen, curve(b"\x06\x05\x2b\x81\x04\x00\x22")),
+        KeyType::P521 => (Mechanism::EccKeyPairGen, curve(b"\x06\x05\x2b\x81\x04\x00\x23")),
+        KeyType::Ed25519 => (Mechanism::EccEdwardsKeyPairGen, curve(b"\x13\x0cedwards25519")),
+        KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096 => {
+            let bits = key_type.rsa_bits().unwrap_or_default() as u64;
+            let exponent = Attribute::PublicExponent(vec![1, 0, 1]);
+            (Mechanism::RsaPkcsKeyPairGen, vec![Attribute::ModulusBits(bits.into()), exponent])
+        }
+    }
+}
