@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub(crate) mod child;
+pub(crate) mod tokens;
+
 /// The built binary, in a clean environment, without input.
 pub(crate) fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
@@ -35,7 +38,7 @@ pub(crate) fn slow() -> bool {
     std::env::var_os("COUNTERSIGN_SLOW").is_some()
 }
 
-fn tool(name: &str, probe: &[&str]) -> Option<Command> {
+pub(crate) fn tool(name: &str, probe: &[&str]) -> Option<Command> {
     let path = find(name);
     let found = path.is_some_and(|path| {
         Command::new(&path)
@@ -45,9 +48,7 @@ fn tool(name: &str, probe: &[&str]) -> Option<Command> {
             .is_ok_and(|output| output.status.success())
     });
     if !found {
-        let required = std::env::var_os("REQUIRE_RIGS").is_some_and(|value| value == "1");
-        assert!(!required, "REQUIRE_RIGS=1 and {name} is missing: tests/run installs it");
-        eprintln!("SKIPPED: {name} is not installed; tests/run installs it");
+        missing(name);
         return None;
     }
     let mut command = Command::new(find(name)?);
@@ -56,6 +57,13 @@ fn tool(name: &str, probe: &[&str]) -> Option<Command> {
         command.env_remove(variable);
     }
     Some(command)
+}
+
+/// Says aloud that a test is skipped for want of `what`; with `REQUIRE_RIGS=1` fails it.
+pub(crate) fn missing(what: &str) {
+    let required = std::env::var_os("REQUIRE_RIGS").is_some_and(|value| value == "1");
+    assert!(!required, "REQUIRE_RIGS=1 and {what} is missing: tests/run installs it");
+    eprintln!("SKIPPED: {what} is missing; tests/run installs it");
 }
 
 /// By `COUNTERSIGN_TEST_<NAME>`, else in PATH, else where `go install` puts programs.

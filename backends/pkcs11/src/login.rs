@@ -119,7 +119,7 @@ fn explain(module: &Pkcs11, token: &Token, what: &str, cause: ModuleError) -> Er
         Some(info) if info.user_pin_locked() => (Some(0), "the token is locked now"),
         Some(info) if info.user_pin_final_try() => (Some(1), "one try is left"),
         Some(info) if info.user_pin_count_low() => {
-            (None, "more than one try is left, the token does not tell how many")
+            (None, "several tries are left, the token does not tell how many")
         }
         Some(_) | None => (None, "the token does not tell how many tries are left"),
     };

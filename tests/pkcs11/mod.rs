@@ -1,0 +1,5 @@
+//! Tokens: the binary and the library against SoftHSM and a second module. Begin with `commands.rs`.
+
+mod commands;
+mod conformance;
+mod rigs;
