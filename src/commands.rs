@@ -11,6 +11,7 @@ mod generate_key_pair;
 mod help;
 mod import_key_pair;
 mod keys;
+mod pkcs11_tool;
 mod public_key;
 mod sign_blob;
 mod verify_blob;
@@ -48,6 +49,8 @@ enum Command {
     ImportKeyPair(import_key_pair::ImportKeyPair),
     PublicKey(public_key::PublicKeyCommand),
     Keys(keys::Keys),
+    #[command(name = "pkcs11-tool")]
+    Pkcs11Tool(pkcs11_tool::Pkcs11Tool),
     Bundle(bundle_inspect::BundleCommand),
     Demo(demo::Demo),
     Env(env_command::EnvCommand),
@@ -160,6 +163,7 @@ impl Command {
             Self::ImportKeyPair(command) => command.execute(run),
             Self::PublicKey(command) => command.execute(run),
             Self::Keys(command) => command.execute(run),
+            Self::Pkcs11Tool(command) => command.execute(run),
             Self::Bundle(command) => command.execute(run),
             Self::Demo(command) => command.execute(run),
             Self::Env(command) => command.execute(run),

@@ -29,7 +29,10 @@ const ALIASES: [(&str, &str); 5] = [
 const OUR_COMMANDS: [&str; 4] = ["demo", "keys", "keys list", "keys doctor"];
 
 /// Flags of ours on commands that Cosign has. On commands of ours every flag is ours.
-const OUR_FLAGS: [(&str, &[&str]); 11] = [
+const OUR_FLAGS: [(&str, &[&str]); 14] = [
+    ("pkcs11-tool", &["--report"]),
+    ("pkcs11-tool list-tokens", &["--report"]),
+    ("pkcs11-tool list-keys-uris", &["--report"]),
     (
         "sign-blob",
         &["--files-from", "--bundle-dir", "--allow-final-pin-try", "--password-source", "--report"],

@@ -313,6 +313,34 @@ fn a_wrong_pin_uses_one_try_and_the_last_is_kept() {
 }
 
 #[test]
+fn pkcs11_tool_lists_as_cosign_does_but_without_the_pin() {
+    let (Some(token), Some(_)) = (SoftHsm::new(), support::cosign()) else { return };
+    let world = World::new(&token);
+    let module = token.module().to_str().unwrap();
+    let tokens = ["pkcs11-tool", "list-tokens", "--module-path", module];
+    let ours = stdout(&world.ok(&tokens, None));
+    let theirs = support::run(&mut world.prepare(support::cosign().unwrap(), &tokens, None));
+    assert_eq!(ours, stdout(&theirs));
+    let slot = ours.split("Token in slot ").nth(1).unwrap().lines().next().unwrap();
+    let keys = ["pkcs11-tool", "list-keys-uris", "--module-path", module, "--slot-id", slot];
+    let ours = stdout(&world.ok(&keys, None));
+    let theirs = support::run(&mut world.prepare(support::cosign().unwrap(), &keys, Some(PIN)));
+    let labels = |text: &str| {
+        let mut labels: Vec<_> = text
+            .lines()
+            .filter(|line| line.contains("Label: ") || line.contains("ID: "))
+            .map(str::to_owned)
+            .collect();
+        labels.sort();
+        labels
+    };
+    assert_eq!(labels(&ours), labels(&stdout(&theirs)));
+    for uri in ours.lines().filter_map(|line| line.split("URI: ").nth(1)) {
+        world.sign(uri, "listed.json", Some(PIN));
+    }
+}
+
+#[test]
 fn the_doctor_says_what_is_there_without_a_pin() {
     let Some(token) = SoftHsm::new() else { return };
     let world = World::new(&token);

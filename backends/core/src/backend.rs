@@ -2,7 +2,7 @@
 
 use crate::algorithm::Algorithm;
 use crate::context::{OpenContext, Variable};
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::key_uri::KeyUri;
 use crate::local_key::LocalKey;
 use crate::public_key::PublicKey;
@@ -82,6 +82,25 @@ pub struct KeySummary {
     pub location: Location,
     /// What else there is to know: form and encryption of a file, flags of an object.
     pub notes: Vec<String>,
+    /// The name that the store knows it by beside its URI, where there is one.
+    pub label: Option<String>,
+    /// The identifier of that name's kind, where there is one: `CKA_ID`, bytes.
+    pub id: Option<Vec<u8>>,
+}
+
+/// One token as a list shows it. Text as the token tells it, without padding.
+#[derive(Debug, Clone)]
+pub struct TokenSummary {
+    /// The slot it is in; many modules hand out another number in each run.
+    pub slot: u64,
+    /// Its label.
+    pub label: String,
+    /// Who made it.
+    pub manufacturer: String,
+    /// Its model.
+    pub model: String,
+    /// Its serial number.
+    pub serial: String,
 }
 
 /// A finding of `keys doctor`.
@@ -110,6 +129,12 @@ pub enum Severity {
 pub trait KeyStore: Sync {
     /// The keys under `uri` (a directory, a token, a project).
     fn list(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>>;
+
+    /// The tokens of the store that `uri` leaves, empty ones included, where the store has tokens.
+    fn tokens(&self, uri: &KeyUri, _context: &OpenContext<'_>) -> Result<Vec<TokenSummary>> {
+        Err(Error::new(ErrorKind::Unsupported, format!("cannot list the tokens of {uri}"))
+            .why("this kind of key store has none"))
+    }
 
     /// Makes a key for `algorithm` and names what was written. An existing key is kept unless `overwrite` is set
     /// or the prompt confirms.

@@ -90,6 +90,8 @@ fn summary(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Option<KeySummary>
         public_key,
         location: Location::File,
         notes: vec![form.name().to_owned()],
+        label: None,
+        id: None,
     }))
 }
 

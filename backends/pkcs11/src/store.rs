@@ -1,6 +1,6 @@
 //! Listing keys, with URIs that can be pasted back, and making them on the token.
 
-use countersign_core::backend::{Created, KeySummary};
+use countersign_core::backend::{Created, KeySummary, TokenSummary};
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::local_key::LocalKey;
 use countersign_core::signer::Location;
@@ -20,6 +20,24 @@ use crate::{login, module, token};
 impl KeyStore for Pkcs11Backend {
     fn list(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
         list(uri, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn tokens(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<TokenSummary>> {
+        let parsed = Pkcs11Uri::parse(uri)?;
+        let module = module::load(&module::find(&parsed, context)?)?;
+        let (tokens, _) = token::scan(&module)?;
+        let text = |text: &str| text.trim_end_matches([' ', '\0']).to_owned();
+        let summary = |token: token::Token| {
+            let info = token.info.as_ref();
+            TokenSummary {
+                slot: token.slot.id(),
+                label: info.map_or_else(String::new, |info| text(info.label())),
+                manufacturer: info.map_or_else(String::new, |info| text(info.manufacturer_id())),
+                model: info.map_or_else(String::new, |info| text(info.model())),
+                serial: info.map_or_else(String::new, |info| text(info.serial_number())),
+            }
+        };
+        Ok(tokens.into_iter().map(summary).collect())
     }
 
     fn generate(
@@ -59,6 +77,8 @@ fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
                 public_key,
                 location: Location::Token,
                 notes: Vec::new(),
+                label: Some(String::from_utf8_lossy(&found.label).into_owned()),
+                id: Some(found.id.clone()),
             });
         }
     }

@@ -26,7 +26,6 @@ const COMMANDS: &[&str] = &[
     "login",
     "manifest",
     "piv-tool",
-    "pkcs11-tool",
     "save",
     "sign",
     "signing-config",
