@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use countersign_core::{HashAlgorithm, KeyType};
 use tempfile::TempDir;
 
-use crate::support::tokens::{Kryoptic, PIN, Rig, SoftHsm};
+use crate::support::tokens::{Kryoptic, PIN, Rig, SoftHsm, Swtpm};
 use crate::support::{self, stderr, stdout};
 
 const KEYS: [(&str, KeyType); 7] = [
@@ -23,24 +23,24 @@ const KEYS: [(&str, KeyType); 7] = [
 ];
 
 /// A directory with `blob` in it, and a token.
-struct World {
+pub(super) struct World {
     directory: TempDir,
     environment: Vec<(String, String)>,
 }
 
 impl World {
-    fn new(rig: &impl Rig) -> Self {
+    pub(super) fn new(rig: &impl Rig) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("blob"), "to be signed").unwrap();
         fs::write(directory.path().join("changed"), "to be refused").unwrap();
         Self { directory, environment: rig.environment() }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(super) fn path(&self, name: &str) -> std::path::PathBuf {
         self.directory.path().join(name)
     }
 
-    fn prepare(&self, mut command: Command, arguments: &[&str], pin: Option<&str>) -> Command {
+    pub(super) fn prepare(&self, mut command: Command, arguments: &[&str], pin: Option<&str>) -> Command {
         command.args(arguments).current_dir(&self.directory).stdin(std::process::Stdio::null());
         command.env_remove("COSIGN_PASSWORD").env_remove("COSIGN_PKCS11_PIN");
         command.envs(self.environment.iter().cloned());
@@ -49,7 +49,7 @@ impl World {
     }
 
     /// Runs the binary; no PIN shows whatever it does.
-    fn run(&self, arguments: &[&str], pin: Option<&str>) -> Output {
+    pub(super) fn run(&self, arguments: &[&str], pin: Option<&str>) -> Output {
         let output = support::run(&mut self.prepare(support::countersign(), arguments, pin));
         for secret in [PIN, "918273"] {
             let shown = stdout(&output).contains(secret) || stderr(&output).contains(secret);
@@ -58,14 +58,14 @@ impl World {
         output
     }
 
-    fn ok(&self, arguments: &[&str], pin: Option<&str>) -> Output {
+    pub(super) fn ok(&self, arguments: &[&str], pin: Option<&str>) -> Output {
         let output = self.run(arguments, pin);
         assert!(output.status.success(), "{arguments:?}: {}", stderr(&output));
         output
     }
 
     /// Runs what must be refused with these words, leaving no bundle.
-    fn refuse(&self, arguments: &[&str], pin: Option<&str>, words: &[&str]) -> String {
+    pub(super) fn refuse(&self, arguments: &[&str], pin: Option<&str>, words: &[&str]) -> String {
         let output = self.run(arguments, pin);
         let said = stderr(&output);
         assert!(!output.status.success(), "{arguments:?} succeeds");
@@ -76,12 +76,12 @@ impl World {
         said
     }
 
-    fn sign(&self, key: &str, bundle: &str, pin: Option<&str>) -> Output {
+    pub(super) fn sign(&self, key: &str, bundle: &str, pin: Option<&str>) -> Output {
         self.ok(&["sign-blob", "--tlog-upload=false", "--key", key, "--bundle", bundle, "blob"], pin)
     }
 }
 
-fn refused_sign(key: &str) -> [&str; 7] {
+pub(super) fn refused_sign(key: &str) -> [&str; 7] {
     ["sign-blob", "--tlog-upload=false", "--key", key, "--bundle", "refused.json", "blob"]
 }
 
@@ -337,6 +337,37 @@ fn pkcs11_tool_lists_as_cosign_does_but_without_the_pin() {
     assert_eq!(labels(&ours), labels(&stdout(&theirs)));
     for uri in ours.lines().filter_map(|line| line.split("URI: ").nth(1)) {
         world.sign(uri, "listed.json", Some(PIN));
+    }
+}
+
+#[test]
+fn three_processes_sign_with_one_token_at_once() {
+    let Some(token) = Kryoptic::new() else { return };
+    let world = World::new(&token);
+    std::thread::scope(|scope| {
+        for process in 0..3 {
+            let world = &world;
+            scope.spawn(move || {
+                for round in 0..5 {
+                    let bundle = format!("{process}-{round}.json");
+                    world.sign("pkcs11:token=countersign;object=p256", &bundle, Some(PIN));
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_slow_and_limited_device_signs_what_it_can() {
+    let Some(token) = Swtpm::new() else { return };
+    let world = World::new(&token);
+    for label in ["p256", "rsa2048"] {
+        let key = format!("pkcs11:token=countersign;object={label}");
+        world.sign(&key, "tpm.json", Some(PIN));
+        world.ok(
+            &["verify-blob", "--insecure-ignore-tlog", "--key", &key, "--bundle", "tpm.json", "blob"],
+            None,
+        );
     }
 }
 

@@ -2,4 +2,5 @@
 
 mod commands;
 mod conformance;
+mod faults;
 mod rigs;

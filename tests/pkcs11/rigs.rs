@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 use crate::support::child::in_child_with;
-use crate::support::tokens::{Kryoptic, PIN, Rig, SoftHsm, Swtpm, TOKEN};
+use crate::support::tokens::{Chaos, Control, Kryoptic, PIN, Rig, SoftHsm, Swtpm, TOKEN};
 use crate::support::{openssl, run, stderr, stdout, succeed, tool};
 
 /// What stands before the point in a public key of P-384 (RFC 5480 2).
@@ -146,4 +146,30 @@ fn a_child_has_the_environment_of_the_rig() {
     let configuration = std::env::var_os("SOFTHSM2_CONF").unwrap();
     assert!(Path::new(&configuration).with_file_name("tokens").is_dir());
     assert!(Path::new(&std::env::var_os("COSIGN_PKCS11_MODULE_PATH").unwrap()).is_file());
+}
+
+#[test]
+fn chaos_fails_the_call_that_its_rules_name_and_no_other() {
+    let Some(chaos) = SoftHsm::new().and_then(Chaos::over) else { return };
+    let Some(opensc) = Opensc::over(&chaos) else { return };
+    let public = chaos.rig().public_key("p256");
+    opensc.sign_and_verify("p256", &public);
+    assert_eq!((chaos.count("C_Login"), chaos.count("C_Sign")), (1, 1), "{:?}", chaos.log());
+    chaos.rules("C_Login 0xa3\n");
+    let output = opensc.run(&["--login", "--pin", PIN, "--list-objects"]);
+    assert!(stderr(&output).contains("CKR_PIN_EXPIRED"), "{}", stderr(&output));
+    assert_eq!(chaos.count("C_Login"), 2);
+    chaos.rules("");
+    opensc.sign_and_verify("p256", &public);
+}
+
+#[test]
+fn a_child_controls_the_chaos_of_its_parent() {
+    let test = "pkcs11::rigs::a_child_controls_the_chaos_of_its_parent";
+    if !in_child_with(test, || SoftHsm::new().and_then(Chaos::over)) {
+        return;
+    }
+    let control = Control::of_this_process();
+    control.rules("sessions max=1\n");
+    assert_eq!(control.log(), Vec::<String>::new());
 }

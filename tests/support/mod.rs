@@ -38,6 +38,7 @@ pub(crate) fn slow() -> bool {
     std::env::var_os("COUNTERSIGN_SLOW").is_some()
 }
 
+/// A program that answers the probe, or `None` after [`missing`].
 pub(crate) fn tool(name: &str, probe: &[&str]) -> Option<Command> {
     let path = find(name);
     let found = path.is_some_and(|path| {

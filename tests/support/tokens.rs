@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`SoftHsm`] | all | everything; one process at a time |
 //! | [`Kryoptic`] | all but Ed25519 | a second module; processes side by side; a PIN that locks after ten wrong tries |
+//! | [`Chaos`] | those of the rig below | errors, delays and lost sessions on order |
 //! | [`Swtpm`] | P-256, P-384, RSA-2048 | a device that is slow and can do little |
 
 use std::path::{Path, PathBuf};
@@ -12,10 +13,12 @@ use std::process::{Command, Stdio};
 
 use super::missing;
 
+mod chaos;
 mod kryoptic;
 mod softhsm;
 mod swtpm;
 
+pub(crate) use chaos::{Chaos, Control};
 pub(crate) use kryoptic::Kryoptic;
 pub(crate) use softhsm::SoftHsm;
 pub(crate) use swtpm::Swtpm;
@@ -54,13 +57,13 @@ fn exports(printed: &str) -> Vec<(String, String)> {
     pairs.map(|pair| pair.unwrap_or_else(|| panic!("no export lines:\n{printed}"))).collect()
 }
 
-/// Builds a module of `tests/rigs` and returns the library; where `tests/run` has built it, that takes no time.
+/// Builds a module of `tests/rigs/pkcs11` and returns the library; where `tests/run` has built it, that takes no time.
 /// Of programs that build at once, cargo lets one do so.
 fn build(module: &str) -> Option<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--locked", "--message-format=json-render-diagnostics"]);
     cargo.args(["--target-dir", "target/rigs", "--manifest-path"]);
-    cargo.arg(format!("tests/rigs/{module}/Cargo.toml"));
+    cargo.arg(format!("tests/rigs/pkcs11/{module}/Cargo.toml"));
     // `cargo test` tells this program about its own package; a build script that looks would run again.
     for (name, _) in std::env::vars_os() {
         let ours = name

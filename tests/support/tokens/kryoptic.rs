@@ -83,7 +83,7 @@ impl Rig for Kryoptic {
 
 fn module() -> Option<&'static Path> {
     static MODULE: OnceLock<Option<PathBuf>> = OnceLock::new();
-    MODULE.get_or_init(|| build("pkcs11/kryoptic")).as_deref()
+    MODULE.get_or_init(|| build("kryoptic")).as_deref()
 }
 
 fn template() -> Option<&'static Template> {

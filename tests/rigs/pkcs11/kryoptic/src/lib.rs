@@ -6,8 +6,8 @@
 
 use kryoptic_lib::fns::general;
 use kryoptic_lib::pkcs11::{
-    CK_FLAGS, CK_FUNCTION_LIST_PTR_PTR, CK_INTERFACE_PTR, CK_INTERFACE_PTR_PTR, CK_RV, CK_ULONG_PTR, CK_UTF8CHAR_PTR,
-    CK_VERSION_PTR,
+    CK_FLAGS, CK_FUNCTION_LIST_PTR_PTR, CK_INTERFACE_PTR, CK_INTERFACE_PTR_PTR, CK_RV, CK_ULONG_PTR,
+    CK_UTF8CHAR_PTR, CK_VERSION_PTR,
 };
 
 /// Hands out the functions of PKCS#11 2.40: what every application asks for.

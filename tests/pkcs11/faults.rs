@@ -1,0 +1,208 @@
+//! Modules and tokens that misbehave, on order: SoftHSM behind the chaos module (`tests/rigs/pkcs11/chaos`).
+
+use std::fs;
+
+use super::commands::{World, refused_sign};
+use crate::support::tokens::{Chaos, PIN, SoftHsm};
+use crate::support::{stderr, stdout};
+
+const KEY: &str = "pkcs11:token=countersign;object=p256";
+
+fn chaos() -> Option<(Chaos<SoftHsm>, World)> {
+    let chaos = Chaos::over(SoftHsm::new()?)?;
+    let world = World::new(&chaos);
+    Some((chaos, world))
+}
+
+/// Twenty files, signed in one call.
+fn batch(world: &World) -> (Vec<String>, Vec<String>) {
+    let names: Vec<String> = (0..20).map(|number| format!("file{number}")).collect();
+    for name in &names {
+        fs::write(world.path(name), name).unwrap();
+    }
+    let mut arguments: Vec<String> =
+        ["sign-blob", "--tlog-upload=false", "--key", KEY].map(str::to_owned).to_vec();
+    arguments.extend(names.iter().cloned());
+    (names, arguments)
+}
+
+fn signed(world: &World, names: &[String]) -> usize {
+    names.iter().filter(|name| world.path(&format!("{name}.sigstore.json")).exists()).count()
+}
+
+#[test]
+fn an_error_of_any_call_is_told_with_its_name_and_leaves_nothing() {
+    let Some((chaos, world)) = chaos() else { return };
+    for function in [
+        "C_Initialize",
+        "C_GetSlotList",
+        "C_GetTokenInfo",
+        "C_OpenSession",
+        "C_Login",
+        "C_FindObjectsInit",
+        "C_FindObjects",
+        "C_GetAttributeValue",
+        "C_GetMechanismList",
+        "C_SignInit",
+        "C_Sign",
+    ] {
+        for code in ["0x5", "0x6", "0x30", "0x32", "0xb3", "0x80000042"] {
+            chaos.rules(&format!("{function} {code}"));
+            let said = world.refuse(&refused_sign(KEY), Some(PIN), &[]);
+            assert!(said.contains("Error: cannot "), "{function} {code}: {said}");
+            let named = said.contains(function) || function == "C_GetTokenInfo" && code == "0xb3";
+            assert!(named, "{function} {code}: {said}");
+        }
+    }
+}
+
+#[test]
+fn a_failed_login_is_tried_once_whatever_the_code() {
+    let Some((chaos, world)) = chaos() else { return };
+    for code in ["0x5", "0x6", "0xa0", "0xa4", "0x30"] {
+        let before = chaos.count("C_Login");
+        chaos.rules(&format!("C_Login {code}"));
+        world.refuse(&refused_sign(KEY), Some(PIN), &["C_Login"]);
+        assert_eq!(chaos.count("C_Login") - before, 1, "{code}");
+    }
+}
+
+#[test]
+fn a_batch_logs_in_once_and_nobody_is_logged_out() {
+    let Some((chaos, world)) = chaos() else { return };
+    let (names, arguments) = batch(&world);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    world.ok(&arguments, Some(PIN));
+    assert_eq!((signed(&world, &names), chaos.count("C_Login")), (20, 1));
+    for never in ["C_Logout", "C_Finalize"] {
+        assert_eq!(chaos.count(never), 0, "{never}");
+    }
+    // Verifying and the public key need no login at all.
+    let bundle = format!("{}.sigstore.json", names[0]);
+    let verify = ["verify-blob", "--insecure-ignore-tlog", "--key", KEY, "--bundle", &bundle, &names[0]];
+    world.ok(&verify, None);
+    world.ok(&["public-key", "--key", KEY], None);
+    assert_eq!(chaos.count("C_Login"), 1);
+}
+
+#[test]
+fn a_lost_session_is_opened_again_once() {
+    let Some((chaos, world)) = chaos() else { return };
+    chaos.rules("sessions lost after=9");
+    let (names, arguments) = batch(&world);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    world.ok(&arguments, Some(PIN));
+    assert_eq!((signed(&world, &names), chaos.count("C_Login")), (20, 2));
+}
+
+#[test]
+fn a_token_that_is_pulled_out_ends_the_batch_with_what_was_done() {
+    let Some((chaos, world)) = chaos() else { return };
+    chaos.rules("token removed after=9");
+    let (names, arguments) = batch(&world);
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let output = world.run(&arguments, Some(PIN));
+    let done = signed(&world, &names);
+    assert!(!output.status.success() && (1..20).contains(&done), "{done} signed");
+    assert!(stderr(&output).contains(&format!("Signed {done} of 20 files")), "{}", stderr(&output));
+}
+
+#[test]
+fn a_token_with_few_sessions_serves_a_batch() {
+    let Some((chaos, world)) = chaos() else { return };
+    for most in [1, 2] {
+        chaos.rules(&format!("sessions max={most}"));
+        let (names, mut arguments) = batch(&world);
+        arguments.push("-y".to_owned());
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        world.ok(&arguments, Some(PIN));
+        assert_eq!(signed(&world, &names), 20);
+    }
+}
+
+#[test]
+fn reads_the_point_in_three_forms_and_refuses_others() {
+    let Some((chaos, world)) = chaos() else { return };
+    let plain = stdout(&world.ok(&["public-key", "--key", KEY], None));
+    for form in ["raw", "octet", "bit"] {
+        chaos.rules(&format!("point {form}"));
+        assert_eq!(stdout(&world.ok(&["public-key", "--key", KEY], None)), plain, "{form}");
+        world.sign(KEY, "point.json", Some(PIN));
+    }
+    for form in ["compressed", "garbage"] {
+        chaos.rules(&format!("point {form}"));
+        world.refuse(&["public-key", "--key", KEY], None, &["Error: cannot "]);
+    }
+}
+
+#[test]
+fn refuses_keys_that_cannot_be_told_apart() {
+    let Some((chaos, world)) = chaos() else { return };
+    chaos.rules("labels same=twin");
+    world.refuse(&refused_sign("pkcs11:object=twin"), Some(PIN), &["7 match", "id=%01"]);
+    world.refuse(&["public-key", "--key", "pkcs11:object=twin"], None, &["cannot choose a public key"]);
+    world.sign("pkcs11:object=twin;id=%01", "twin.json", Some(PIN));
+    // Keys without an id are paired by their label.
+    chaos.rules("no-id");
+    world.sign(KEY, "no-id.json", Some(PIN));
+}
+
+#[test]
+fn a_wrong_signature_never_leaves() {
+    let Some((chaos, world)) = chaos() else { return };
+    chaos.rules("C_Sign corrupt");
+    world.refuse(&refused_sign(KEY), Some(PIN), &["is withheld"]);
+    chaos.rules("C_Sign short");
+    world.refuse(&refused_sign(KEY), Some(PIN), &["Error: cannot "]);
+}
+
+#[test]
+fn flags_are_read_before_the_pin_is_spent() {
+    let Some((chaos, world)) = chaos() else { return };
+    // PKCS#11 v3.0 3.2: CKF_USER_PIN_FINAL_TRY, CKF_USER_PIN_LOCKED, CKF_USER_PIN_INITIALIZED.
+    for (rule, words) in [
+        ("flags set=0x20000", "--allow-final-pin-try"),
+        ("flags set=0x40000", "locked"),
+        ("flags clear=0x8", "user PIN was never set"),
+    ] {
+        chaos.rules(rule);
+        world.refuse(&refused_sign(KEY), Some(PIN), &[words]);
+    }
+    assert_eq!(chaos.count("C_Login"), 0);
+    chaos.rules("flags set=0x20000");
+    let last = [&refused_sign(KEY)[..], &["--allow-final-pin-try"]].concat();
+    world.ok(&last, Some(PIN));
+}
+
+#[test]
+fn logs_in_to_verify_only_if_the_token_hides_the_public_key() {
+    let Some((chaos, world)) = chaos() else { return };
+    world.sign(KEY, "hidden.json", Some(PIN));
+    chaos.rules("hide public");
+    let verify = ["verify-blob", "--insecure-ignore-tlog", "--key", KEY, "--bundle", "hidden.json", "blob"];
+    world.refuse(&verify, None, &["no PIN was given"]);
+    let said = stderr(&world.ok(&verify, Some(PIN)));
+    assert!(said.contains("so its PIN is needed"), "{said}");
+    chaos.rules("hide public always\nhide private-info");
+    world.refuse(&refused_sign(KEY), Some(PIN), &["cannot find the public half"]);
+    chaos.rules("cannot-sign");
+    world.refuse(&refused_sign(KEY), Some(PIN), &["Error: cannot "]);
+}
+
+#[test]
+fn signs_on_a_token_whose_description_cannot_be_read() {
+    let Some((chaos, world)) = chaos() else { return };
+    chaos.rules("token-info utctime=garbage");
+    world.sign("pkcs11:object=p256", "garbage.json", Some(PIN));
+    chaos.rules("token-info label=NUL");
+    world.sign(KEY, "nul.json", Some(PIN));
+}
+
+#[test]
+fn a_mechanism_that_is_missing_is_said_before_signing() {
+    let Some((chaos, world)) = chaos() else { return };
+    // CKM_ECDSA.
+    chaos.rules("hide mechanism 0x1041");
+    world.refuse(&refused_sign(KEY), Some(PIN), &["no raw signing mechanism"]);
+    assert_eq!(chaos.count("C_SignInit"), 0);
+}
