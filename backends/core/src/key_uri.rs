@@ -42,6 +42,13 @@ impl KeyUri {
         if let Some(at) = text.find(|c: char| c.is_control()) {
             return bad(&format!("it has a control character at byte {at}"));
         }
+        // First, since values of such a URI may hold `://` themselves.
+        for scheme in OPAQUE_SCHEMES {
+            if text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(':') && !rest.starts_with("://"))
+            {
+                return Ok(Self { scheme: scheme.to_owned(), text: text.to_owned(), rest: scheme.len() + 1 });
+            }
+        }
         if let Some(at) = text.find("://") {
             let scheme = &text[..at];
             // RFC 3986 3.1, lower case: schemes are compared exactly.
@@ -50,11 +57,6 @@ impl KeyUri {
                 return bad(&format!("\"{scheme}\" is not a URI scheme"));
             }
             return Ok(Self { scheme: scheme.to_owned(), text: text.to_owned(), rest: at + 3 });
-        }
-        for scheme in OPAQUE_SCHEMES {
-            if text.strip_prefix(scheme).is_some_and(|rest| rest.starts_with(':')) {
-                return Ok(Self { scheme: scheme.to_owned(), text: text.to_owned(), rest: scheme.len() + 1 });
-            }
         }
         Ok(Self { scheme: "file".to_owned(), text: text.to_owned(), rest: 0 })
     }
@@ -90,16 +92,25 @@ impl fmt::Display for KeyUri {
             }
             _ => rest,
         };
-        let mut start = 0;
-        for end in rest.match_indices([';', '&', '?']).map(|(at, _)| at).chain([rest.len()]) {
+        let query = rest.find('?').map_or(rest.len(), |at| at + 1);
+        let ends = |from: usize, marks: &[char]| rest[from..].find(marks).map_or(rest.len(), |at| from + at);
+        let (mut start, mut hidden) = (0, false);
+        loop {
+            let mut end = ends(start, &[';', '&', '?']);
             let part = &rest[start..end];
             match part.split_once('=') {
                 Some((name, _)) if SECRET_ATTRIBUTES.contains(&name.to_ascii_lowercase().as_str()) => {
                     write!(f, "{name}=***")?;
+                    // A secret goes on over marks that may stand raw in it.
+                    end = ends(start, if start < query { &[';', '?'] } else { &['&'] });
+                    hidden = true;
                 }
+                // What lacks its name may be the rest of a secret with a raw mark in it.
+                None if hidden && !part.is_empty() => f.write_str("***")?,
                 _ => f.write_str(part)?,
             }
-            f.write_str(rest.get(end..end + 1).unwrap_or(""))?;
+            let Some(mark) = rest.get(end..end + 1) else { break };
+            f.write_str(mark)?;
             start = end + 1;
         }
         Ok(())
@@ -128,6 +139,7 @@ mod tests {
             (r"C:\keys\a", "file", r"C:\keys\a"),
             ("env://KEY", "env", "KEY"),
             ("pkcs11:token=ci", "pkcs11", "token=ci"),
+            ("pkcs11:?pin-source=file:///pin", "pkcs11", "?pin-source=file:///pin"),
             ("awskms:///alias/x", "awskms", "/alias/x"),
             ("pkcs11", "file", "pkcs11"),
         ] {
@@ -153,6 +165,9 @@ mod tests {
             ),
             ("https://me:pw@host/k?a=1", "https://***@host/k?a=1"),
             ("pkcs11:PIN-VALUE=1", "pkcs11:PIN-VALUE=***"),
+            ("pkcs11:?pin-value=1?2;3&a=b", "pkcs11:?pin-value=***&a=b"),
+            ("pkcs11:pin-value=1&2?3;a=b", "pkcs11:pin-value=***?***;a=b"),
+            ("pkcs11:a&pin-value=1", "pkcs11:a&pin-value=***"),
         ] {
             let uri = KeyUri::parse(text).unwrap();
             assert_eq!(uri.to_string(), shown);
