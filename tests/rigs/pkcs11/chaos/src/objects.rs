@@ -2,8 +2,8 @@
 
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_ULONG, CKO_CERTIFICATE, CKO_PUBLIC_KEY,
-    CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL,
-    CKR_DEVICE_REMOVED, CKR_OK, CKR_OPERATION_ACTIVE, CKR_SESSION_HANDLE_INVALID,
+    CKR_ARGUMENTS_BAD, CKR_ATTRIBUTE_SENSITIVE, CKR_ATTRIBUTE_TYPE_INVALID, CKR_BUFFER_TOO_SMALL, CKR_OK,
+    CKR_OPERATION_ACTIVE, CKR_SESSION_HANDLE_INVALID,
 };
 
 use crate::attributes::{self, View};
@@ -162,7 +162,7 @@ fn matches(
 
 /// What a call answers whose session died under it.
 fn died() -> CK_RV {
-    if state::lock().removed.is_some() { CKR_DEVICE_REMOVED } else { CKR_SESSION_HANDLE_INVALID }
+    state::lock().removed.unwrap_or(CKR_SESSION_HANDLE_INVALID)
 }
 
 pub(crate) unsafe extern "C" fn C_FindObjects(

@@ -2,7 +2,8 @@
 
 use cryptoki_sys::{
     CK_ATTRIBUTE, CK_BYTE, CK_MECHANISM, CK_OBJECT_HANDLE, CK_RV, CK_SESSION_HANDLE, CK_ULONG,
-    CKO_PRIVATE_KEY, CKR_BUFFER_TOO_SMALL, CKR_MECHANISM_INVALID, CKR_OK, CKR_USER_NOT_LOGGED_IN,
+    CKO_PRIVATE_KEY, CKR_BUFFER_TOO_SMALL, CKR_KEY_FUNCTION_NOT_PERMITTED, CKR_MECHANISM_INVALID, CKR_OK,
+    CKR_USER_NOT_LOGGED_IN,
 };
 
 use crate::attributes;
@@ -23,10 +24,15 @@ pub(crate) unsafe extern "C" fn C_SignInit(
         if let Some(code) = note_mechanism(context, mechanism) {
             return code;
         }
+        let rules = &context.rules;
+        let asks = rules.cannot_sign || rules.always_authenticate.is_some();
+        let private = asks && attributes::class(at.real, key) == Some(CKO_PRIVATE_KEY);
+        if private && rules.cannot_sign {
+            return CKR_KEY_FUNCTION_NOT_PERMITTED;
+        }
         let rv = real!(C_SignInit, at.real, mechanism, key);
         if rv == CKR_OK {
-            let needs_login = context.rules.always_authenticate.is_some()
-                && attributes::class(at.real, key) == Some(CKO_PRIVATE_KEY);
+            let needs_login = private && rules.always_authenticate.is_some();
             at.with(|session| session.signing = Some(Signing { needs_login }));
         }
         rv
