@@ -6,9 +6,12 @@ use countersign_pkcs11::Pkcs11Uri;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     let parse = |text: &str| Pkcs11Uri::parse(&KeyUri::parse(text)?);
-    if let Ok(uri) = parse(&format!("pkcs11:{text}")) {
+    if let Ok(mut uri) = parse(&format!("pkcs11:{text}")) {
         let shown = uri.to_string();
-        let back = parse(&shown).expect("the canonical form parses");
-        assert_eq!(back.to_string(), shown);
+        // `%XX` is three bytes for one, so what is printed may be longer than a `KeyUri` may be.
+        if shown.len() <= 8 * 1024 {
+            uri.pin = None;
+            assert_eq!(parse(&shown).expect("the printed form parses"), uri);
+        }
     }
 });

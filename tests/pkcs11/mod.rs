@@ -4,3 +4,4 @@ mod commands;
 mod conformance;
 mod faults;
 mod rigs;
+mod uri;

@@ -9,8 +9,6 @@ mod display;
 mod near_names;
 mod pin_source;
 mod split;
-#[cfg(test)]
-mod tests;
 
 use std::path::PathBuf;
 
@@ -163,3 +161,6 @@ impl Attribute<'_> {
         self.refused(ErrorKind::BadUri, why)
     }
 }
+
+#[cfg(test)]
+mod tests;
