@@ -6,6 +6,7 @@ pub mod signing_config;
 
 use std::time::Instant;
 
+use countersign_core::algorithm;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::{Algorithm, Digest, HashAlgorithm, Input, Signature, Signer};
 
@@ -48,12 +49,14 @@ pub fn sign_blob(
 /// [`ErrorKind::Unsupported`] with what the key does.
 pub fn choose_algorithm(signer: &dyn Signer, chosen: Option<Algorithm>) -> Result<Algorithm> {
     let info = signer.info();
-    let able = || info.algorithms.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(", ");
     match chosen {
         Some(algorithm) if info.algorithms.contains(&algorithm) => Ok(algorithm),
         Some(algorithm) => Err(Error::new(ErrorKind::Unsupported, format!("cannot sign with {}", info.uri))
             .why(format!("a {} key does not do {algorithm}", info.public_key.key_type()))
-            .hint(format!("leave --signing-algorithm out, or choose of: {}", able()))),
+            .hint(format!(
+                "leave --signing-algorithm out, or choose of: {}",
+                algorithm::names(&info.algorithms)
+            ))),
         None => info.algorithms.first().copied().ok_or_else(|| {
             Error::new(ErrorKind::Unsupported, format!("cannot sign with {}", info.uri))
                 .why("the key does no algorithm that we know")

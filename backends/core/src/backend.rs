@@ -114,6 +114,21 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
+impl Finding {
+    /// That something is in order.
+    pub fn good(text: impl Into<String>) -> Self {
+        Self { severity: Severity::Good, text: text.into(), hint: None }
+    }
+}
+
+/// What stopped the look.
+impl From<Error> for Finding {
+    fn from(error: Error) -> Self {
+        let hint = error.next_step().map(str::to_owned);
+        Self { severity: Severity::Problem, text: error.to_string(), hint }
+    }
+}
+
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {

@@ -1,4 +1,4 @@
-//! Strict encodings, in one place for every backend: raw `r || s` and DER signatures, SPKI.
+//! Strict encodings, in one place for every backend: raw `r || s` and DER signatures, SPKI, points, `DigestInfo`.
 //!
 //! Several tools got the padding of `r` and `s` wrong and failed about once in 128 signatures; here each half has
 //! the curve's full width on the raw side and the minimal form on the DER side.
@@ -8,6 +8,7 @@ use der::{Decode, Encode, Sequence};
 use spki::{AlgorithmIdentifierRef, SubjectPublicKeyInfoRef};
 
 use crate::algorithm::KeyType;
+use crate::digest::{Digest, HashAlgorithm};
 use crate::error::{Error, ErrorKind, Result};
 
 /// `id-ecPublicKey` (RFC 5480 2.1.1).
@@ -17,7 +18,7 @@ pub(crate) const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap
 /// `id-RSASSA-PSS` (RFC 8017 A.2.3): keys bound to PSS parameters, which Sigstore's registry does not know.
 pub(crate) const RSASSA_PSS: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.10");
 /// `id-Ed25519` (RFC 8410 3).
-pub(crate) const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+pub const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
 /// RFC 5480 2.1.1.1.
 const CURVES: [(ObjectIdentifier, KeyType); 3] = [
     (ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7"), KeyType::P256),
@@ -28,6 +29,11 @@ const CURVES: [(ObjectIdentifier, KeyType); 3] = [
 /// The curve that a named-curve identifier stands for.
 pub fn curve(oid: ObjectIdentifier) -> Option<KeyType> {
     CURVES.iter().find(|(known, _)| *known == oid).map(|(_, key_type)| *key_type)
+}
+
+/// The identifier of a NIST curve; `None` for other key types.
+pub fn curve_oid(key_type: KeyType) -> Option<ObjectIdentifier> {
+    CURVES.iter().find(|(_, known)| *known == key_type).map(|(oid, _)| *oid)
 }
 
 /// `Ecdsa-Sig-Value` (RFC 3279 2.2.3).
@@ -82,7 +88,7 @@ pub fn ecdsa_der_to_fixed(key_type: KeyType, der: &[u8]) -> Result<Vec<u8>> {
 /// Builds `SubjectPublicKeyInfo` DER (RFC 5280 4.1.2.7) from the key in its own form: an uncompressed point, an
 /// `RSAPublicKey` (RFC 8017 A.1.1) or the 32 bytes of Ed25519.
 pub fn spki_der(key_type: KeyType, key: &[u8]) -> Result<Vec<u8>> {
-    let curve = CURVES.iter().find(|(_, known)| *known == key_type).map(|(oid, _)| *oid);
+    let curve = curve_oid(key_type);
     let (oid, parameters) = match key_type {
         KeyType::P256 | KeyType::P384 | KeyType::P521 => {
             (EC_PUBLIC_KEY, curve.as_ref().map(der::AnyRef::from))
@@ -101,29 +107,47 @@ pub fn spki_der(key_type: KeyType, key: &[u8]) -> Result<Vec<u8>> {
     encode().map_err(|cause| Error::internal(format!("cannot encode a public key: {cause}")))
 }
 
-/// The bytes of an EC point, whichever of three ways a token hands it out: the bare uncompressed point, the point
-/// inside an OCTET STRING (PKCS#11 v3.0 2.3.3) or inside a BIT STRING.
+/// The bytes of a public point, whichever of three ways a token hands it out: bare, inside an OCTET STRING (PKCS#11
+/// v3.0 2.3.3) or inside a BIT STRING. NIST curves: the uncompressed point; Ed25519: 32 bytes.
 ///
 /// # Errors
 /// [`ErrorKind::Integrity`] for anything else, compressed points included.
-pub fn ec_point(key_type: KeyType, bytes: &[u8]) -> Result<Vec<u8>> {
+pub fn public_point(key_type: KeyType, bytes: &[u8]) -> Result<Vec<u8>> {
     /// SEC 1 2.3.3: the first byte of an uncompressed point.
     const UNCOMPRESSED: u8 = 0x04;
-    let width =
-        key_type.field_bytes().ok_or_else(|| Error::internal("an EC point of a key without a curve"))?;
-    let is_point = |bytes: &[u8]| bytes.len() == 1 + 2 * width && bytes[0] == UNCOMPRESSED;
+    /// RFC 8032 5.1.5.
+    const ED25519_BYTES: usize = 32;
+    let is_point = |bytes: &[u8]| match key_type.field_bytes() {
+        Some(width) => bytes.len() == 1 + 2 * width && bytes[0] == UNCOMPRESSED,
+        None => key_type == KeyType::Ed25519 && bytes.len() == ED25519_BYTES,
+    };
     // An OCTET STRING's tag is 0x04 as well; the length tells the two apart.
     if is_point(bytes) {
         return Ok(bytes.to_vec());
     }
-    let inner = der::asn1::OctetStringRef::from_der(bytes)
-        .map(|octets| octets.as_bytes())
-        .or_else(|_| BitStringRef::from_der(bytes).map(|bits| bits.raw_bytes()));
+    let inner = der::asn1::OctetStringRef::from_der(bytes).ok().map(|octets| octets.as_bytes());
+    let inner = inner.or_else(|| BitStringRef::from_der(bytes).ok().and_then(|bits| bits.as_bytes()));
     match inner {
-        Ok(point) if is_point(point) => Ok(point.to_vec()),
-        _ => Err(Error::new(ErrorKind::Integrity, format!("cannot read an EC point of {key_type}"))
+        Some(point) if is_point(point) => Ok(point.to_vec()),
+        _ => Err(Error::new(ErrorKind::Integrity, format!("cannot read a point of {key_type}"))
             .why("it is not an uncompressed point, bare or in an OCTET STRING or BIT STRING")),
     }
+}
+
+/// The DER of `DigestInfo` (RFC 8017 9.2, note 1): what raw RSA PKCS#1 v1.5 mechanisms of tokens sign.
+pub fn digest_info(digest: &Digest) -> Vec<u8> {
+    let up_to_the_digest: &[u8] = match digest.algorithm() {
+        HashAlgorithm::Sha256 => {
+            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
+        }
+        HashAlgorithm::Sha384 => {
+            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"
+        }
+        HashAlgorithm::Sha512 => {
+            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
+        }
+    };
+    [up_to_the_digest, digest.bytes()].concat()
 }
 
 #[cfg(test)]
@@ -164,9 +188,16 @@ mod tests {
         let octets = [&[0x04, 65][..], &point].concat();
         let bits = [&[0x03, 66, 0][..], &point].concat();
         for form in [&point, &octets, &bits] {
-            assert_eq!(ec_point(KeyType::P256, form).unwrap(), point);
+            assert_eq!(public_point(KeyType::P256, form).unwrap(), point);
         }
-        assert!(ec_point(KeyType::P256, &[&[2_u8][..], &[7; 32]].concat()).is_err());
-        assert!(ec_point(KeyType::P384, &point).is_err());
+        assert!(public_point(KeyType::P256, &[&[2_u8][..], &[7; 32]].concat()).is_err());
+        assert!(public_point(KeyType::P384, &point).is_err());
+        let point = [7; 32];
+        for form in [&point[..], &[&[0x04, 32][..], &point].concat(), &[&[0x03, 33, 0][..], &point].concat()]
+        {
+            assert_eq!(public_point(KeyType::Ed25519, form).unwrap(), point);
+        }
+        assert!(public_point(KeyType::Ed25519, &point[1..]).is_err());
+        assert!(public_point(KeyType::Rsa2048, &point).is_err());
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use aws_lc_rs::signature::{self as aws, UnparsedPublicKey, VerificationAlgorithm};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use der::asn1::UintRef;
 use der::{Decode, Encode};
 use spki::SubjectPublicKeyInfoRef;
 use x509_cert::Certificate;
@@ -64,6 +65,15 @@ impl PublicKey {
                     .hint("use RSA 2048, 3072 or 4096")
             })?;
         Self::from_parts(key_type, der.to_vec())
+    }
+
+    /// Builds an RSA key from its two numbers, big-endian.
+    pub fn from_rsa_numbers(modulus: &[u8], exponent: &[u8]) -> Result<Self> {
+        let encode = || {
+            pkcs1::RsaPublicKey { modulus: UintRef::new(modulus)?, public_exponent: UintRef::new(exponent)? }
+                .to_der()
+        };
+        Self::from_rsa_der(&encode().map_err(|cause: der::Error| damaged(&cause))?)
     }
 
     /// Builds a key from its own form: an uncompressed point, `RSAPublicKey` DER or the 32 bytes of Ed25519.

@@ -4,7 +4,7 @@
 //! do, asks the backend, encodes and **verifies locally** before the signature leaves. The request type can only be
 //! made here, so no caller reaches a backend's signature unverified.
 
-use crate::algorithm::{Algorithm, KeyType, Scheme};
+use crate::algorithm::{self, Algorithm, KeyType, Scheme};
 use crate::encoding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::Input;
@@ -116,10 +116,9 @@ impl dyn Signer + '_ {
     pub fn sign(&self, algorithm: Algorithm, input: Input<'_>) -> Result<Signature> {
         let info = self.info();
         if !info.algorithms.contains(&algorithm) {
-            let able: Vec<_> = info.algorithms.iter().map(|algorithm| algorithm.name()).collect();
             return Err(Error::new(ErrorKind::Unsupported, format!("cannot sign with {}", info.uri))
                 .why(format!("this {} key does not do {algorithm}", info.public_key.key_type()))
-                .hint(format!("it does: {}", able.join(", "))));
+                .hint(format!("it does: {}", algorithm::names(&info.algorithms))));
         }
         input.check(algorithm)?;
         let raw = self.sign_raw(&SignRequest { algorithm, input })?;

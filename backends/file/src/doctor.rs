@@ -1,5 +1,6 @@
 //! `keys doctor` for a file: is it there, what is it, who can read it, what will it ask for.
 
+use countersign_core::algorithm;
 use countersign_core::backend::{Finding, Severity};
 use countersign_core::error::{Error, ErrorKind};
 use countersign_core::local_key::{self, LocalKey};
@@ -13,17 +14,13 @@ use crate::uri::{self, Place};
 pub(crate) fn diagnose(uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = look(uri, context, &mut findings) {
-        findings.push(Finding {
-            severity: Severity::Problem,
-            text: error.to_string(),
-            hint: error.next_step().map(str::to_owned),
-        });
+        findings.push(error.into());
     }
     findings
 }
 
 fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) -> Result<(), Error> {
-    let mut good = |text: String| findings.push(Finding { severity: Severity::Good, text, hint: None });
+    let mut good = |text: String| findings.push(Finding::good(text));
     let place = uri::parse(uri, context)?;
     let content = load(&place, context)?;
     good(format!("{uri} can be read"));
@@ -39,12 +36,11 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) ->
     };
     good(format!("it holds a private key in the form {}", form.name()));
     let describe = |key: &LocalKey| {
-        let algorithms: Vec<_> = key.algorithms().iter().map(|algorithm| algorithm.name()).collect();
         format!(
             "it is a {} key, {}; it signs with {}",
             key.public_key().key_type(),
             key.public_key().fingerprint(),
-            algorithms.join(", ")
+            algorithm::names(&key.algorithms())
         )
     };
     // Stops at the password, so that nothing is asked: everything before it was read and found sound.
@@ -69,11 +65,7 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) ->
             text: "other users can read the file".to_owned(),
             hint: Some(format!("run: chmod 600 {}", path.display())),
         }),
-        Place::Path(_) => findings.push(Finding {
-            severity: Severity::Good,
-            text: "only its owner can read the file".to_owned(),
-            hint: None,
-        }),
+        Place::Path(_) => findings.push(Finding::good("only its owner can read the file")),
         Place::Variable(_) => {}
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! `keys doctor` for tokens: module, tokens, flags, mechanisms, what matched and what excluded the rest. Logs in
 //! nowhere.
 
+use countersign_core::algorithm;
 use countersign_core::backend::{Finding, Severity};
 use countersign_core::error::Result;
 use countersign_core::{KeyUri, OpenContext};
@@ -16,8 +17,7 @@ use crate::{client, module, token};
 pub(crate) fn diagnose(uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Err(error) = look(uri, context, &mut findings) {
-        let hint = error.next_step().map(str::to_owned);
-        findings.push(Finding { severity: Severity::Problem, text: error.to_string(), hint });
+        findings.push(error.into());
     }
     findings
 }
@@ -62,12 +62,11 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) ->
     match object::visible(&session, &parsed, client::with_certificate(context))? {
         Some(key) => {
             say(Severity::Good, format!("it shows the public {} key, {}", key.key_type(), key.fingerprint()));
-            let able: Vec<_> =
-                algorithms(key.key_type(), &mechanisms).into_iter().map(|algorithm| algorithm.name()).collect();
+            let able = algorithms(key.key_type(), &mechanisms);
             if able.is_empty() {
                 say(Severity::Problem, "the token has no raw signing mechanism for it".to_owned());
             } else {
-                say(Severity::Good, format!("the token signs with {}", able.join(", ")));
+                say(Severity::Good, format!("the token signs with {}", algorithm::names(&able)));
             }
         }
         None => say(

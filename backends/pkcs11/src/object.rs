@@ -9,17 +9,15 @@ use cryptoki::object::{
     Attribute, AttributeType, CertificateType, KeyType as TokenKeyType, ObjectClass, ObjectHandle,
 };
 use cryptoki::session::Session;
-use der::asn1::{ObjectIdentifier, PrintableStringRef, UintRef};
-use der::{Decode, Encode, Sequence};
+use der::Decode;
+use der::asn1::{ObjectIdentifier, PrintableStringRef};
 
 use crate::errors::failed;
 use crate::token::Token;
 use crate::uri::{ObjectType, Pkcs11Uri};
 
 /// PKCS#11 v3.0 2.3.10 and RFC 8032: how `CKA_EC_PARAMS` names the curve of Ed25519 as text.
-const EDWARDS25519: &str = "edwards25519";
-/// RFC 8410 3.
-const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+pub(crate) const EDWARDS25519: &str = "edwards25519";
 
 /// An object as it is listed and chosen by.
 #[derive(Debug, Clone)]
@@ -187,13 +185,6 @@ pub(crate) fn visible(
     Ok(None)
 }
 
-/// `RSAPublicKey` (RFC 8017 A.1.1).
-#[derive(Sequence)]
-struct RsaPublicKey<'a> {
-    modulus: UintRef<'a>,
-    exponent: UintRef<'a>,
-}
-
 /// The public key in an object of any class; `None` when the object does not tell.
 pub(crate) fn read(session: &Session, object: &Object) -> Result<Option<PublicKey>> {
     if object.class == ObjectClass::CERTIFICATE {
@@ -224,20 +215,11 @@ pub(crate) fn read(session: &Session, object: &Object) -> Result<Option<PublicKe
             _ => {}
         }
     }
-    let der = |cause: der::Error| {
-        Error::new(ErrorKind::Integrity, "cannot read a key of the token").why(cause.to_string())
-    };
     if kind == Some(TokenKeyType::RSA) && !modulus.is_empty() && !exponent.is_empty() {
-        let number = |bytes| UintRef::new(bytes).map_err(der);
-        let key = RsaPublicKey { modulus: number(&modulus)?, exponent: number(&exponent)? };
-        return PublicKey::from_rsa_der(&key.to_der().map_err(der)?).map(Some);
+        return PublicKey::from_rsa_numbers(&modulus, &exponent).map(Some);
     }
     if let Some(key_type) = curve(kind, &parameters).filter(|_| !point.is_empty()) {
-        let key = match key_type {
-            KeyType::Ed25519 => ed25519_point(&point)?,
-            _ => encoding::ec_point(key_type, &point)?,
-        };
-        return PublicKey::from_parts(key_type, key).map(Some);
+        return PublicKey::from_parts(key_type, encoding::public_point(key_type, &point)?).map(Some);
     }
     if spki.is_empty() { Ok(None) } else { PublicKey::from_spki_der(&spki).map(Some) }
 }
@@ -248,24 +230,9 @@ fn curve(kind: Option<TokenKeyType>, parameters: &[u8]) -> Option<KeyType> {
     if kind == Some(TokenKeyType::EC_EDWARDS) {
         let text = PrintableStringRef::from_der(parameters).ok();
         let named = text.is_some_and(|text| text.as_str() == EDWARDS25519);
-        return (named || oid == Some(ED25519)).then_some(KeyType::Ed25519);
+        return (named || oid == Some(encoding::ED25519)).then_some(KeyType::Ed25519);
     }
     oid.filter(|_| kind == Some(TokenKeyType::EC)).and_then(encoding::curve)
-}
-
-/// The 32 bytes of an Ed25519 key: bare, in an OCTET STRING or in a BIT STRING.
-fn ed25519_point(bytes: &[u8]) -> Result<Vec<u8>> {
-    /// RFC 8032 5.1.5.
-    const LENGTH: usize = 32;
-    let inner = der::asn1::OctetStringRef::from_der(bytes).map(|octets| octets.as_bytes()).ok();
-    let inner =
-        inner.or_else(|| der::asn1::BitStringRef::from_der(bytes).ok().and_then(|bits| bits.as_bytes()));
-    let key = if bytes.len() == LENGTH { bytes } else { inner.unwrap_or(bytes) };
-    if key.len() != LENGTH {
-        return Err(Error::new(ErrorKind::Integrity, "cannot read an Ed25519 key of the token")
-            .why(format!("it is {} bytes long, expected {LENGTH}", key.len())));
-    }
-    Ok(key.to_vec())
 }
 
 /// Marks of a private key that decide how it signs.

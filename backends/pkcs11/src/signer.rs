@@ -4,6 +4,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 
 use countersign_core::digest::HashAlgorithm;
+use countersign_core::encoding;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::signer::{KeyInfo, RawSignature, SignRequest};
 use countersign_core::{Algorithm, Input, KeyType, Scheme, Signer};
@@ -238,9 +239,7 @@ fn prepare<'a>(
     match (algorithm.scheme(), input) {
         (Scheme::Ecdsa, Input::Digest(digest)) => Ok((Mechanism::Ecdsa, Borrowed(digest.bytes()))),
         (Scheme::RsaPkcs1v15, Input::Digest(digest)) => {
-            let mut info = digest_info(digest.algorithm()).to_vec();
-            info.extend_from_slice(digest.bytes());
-            Ok((Mechanism::RsaPkcs, Owned(info)))
+            Ok((Mechanism::RsaPkcs, Owned(encoding::digest_info(digest))))
         }
         (Scheme::RsaPss, Input::Digest(digest)) => {
             let (hash_alg, mgf) = match digest.algorithm() {
@@ -256,21 +255,6 @@ fn prepare<'a>(
         }
         (Scheme::Ecdsa | Scheme::RsaPkcs1v15 | Scheme::RsaPss | Scheme::Ed25519 | Scheme::Ed25519ph, _) => {
             Err(Error::internal("an input that the core had to refuse"))
-        }
-    }
-}
-
-/// The DER of `DigestInfo` up to the digest (RFC 8017 9.2, note 1).
-fn digest_info(hash: HashAlgorithm) -> &'static [u8] {
-    match hash {
-        HashAlgorithm::Sha256 => {
-            b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
-        }
-        HashAlgorithm::Sha384 => {
-            b"\x30\x41\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02\x05\x00\x04\x30"
-        }
-        HashAlgorithm::Sha512 => {
-            b"\x30\x51\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03\x05\x00\x04\x40"
         }
     }
 }

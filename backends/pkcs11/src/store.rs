@@ -1,6 +1,7 @@
 //! Listing keys, with URIs that can be pasted back, and making them on the token.
 
 use countersign_core::backend::{Created, KeySummary, TokenSummary};
+use countersign_core::encoding;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::local_key::LocalKey;
 use countersign_core::signer::Location;
@@ -8,6 +9,8 @@ use countersign_core::{Algorithm, KeyStore, KeyType, KeyUri, OpenContext};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::Session;
+use der::Encode;
+use der::asn1::PrintableStringRef;
 
 use crate::Pkcs11Backend;
 use crate::client::{Chosen, choose, with_certificate};
@@ -107,7 +110,7 @@ fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Re
         None => free_id(&session)?,
     };
     let shared = [Attribute::Token(true), Attribute::Label(label.clone()), Attribute::Id(id.clone())];
-    let (mechanism, kind) = recipe(algorithm.key_type());
+    let (mechanism, kind) = recipe(algorithm.key_type())?;
     let mut public = vec![Attribute::Private(false), Attribute::Verify(true)];
     public.extend(kind);
     public.extend(shared.iter().cloned());
@@ -177,18 +180,22 @@ fn free_id(session: &Session) -> Result<Vec<u8>> {
     })
 }
 
-fn recipe(key_type: KeyType) -> (Mechanism<'static>, Vec<Attribute>) {
-    // DER of named-curve OIDs (RFC 5480 2.1.1.1); Ed25519 as the text that both old and new modules take.
-    let curve = |der: &[u8]| vec![Attribute::EcParams(der.to_vec())];
-    match key_type {
-        KeyType::P256 => (Mechanism::EccKeyPairGen, curve(b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07")),
-        KeyType::P384 => (Mechanism::EccKeyPairGen, curve(b"\x06\x05\x2b\x81\x04\x00\x22")),
-        KeyType::P521 => (Mechanism::EccKeyPairGen, curve(b"\x06\x05\x2b\x81\x04\x00\x23")),
-        KeyType::Ed25519 => (Mechanism::EccEdwardsKeyPairGen, curve(b"\x13\x0cedwards25519")),
-        KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096 => {
-            let bits = key_type.rsa_bits().unwrap_or_default() as u64;
-            let exponent = Attribute::PublicExponent(vec![1, 0, 1]);
-            (Mechanism::RsaPkcsKeyPairGen, vec![Attribute::ModulusBits(bits.into()), exponent])
-        }
+/// The mechanism that makes a key of this type, and what the public template says of it.
+fn recipe(key_type: KeyType) -> Result<(Mechanism<'static>, Vec<Attribute>)> {
+    let internal = |cause: der::Error| Error::internal(format!("cannot encode a curve's name: {cause}"));
+    if let Some(curve) = encoding::curve_oid(key_type) {
+        let parameters = curve.to_der().map_err(internal)?;
+        return Ok((Mechanism::EccKeyPairGen, vec![Attribute::EcParams(parameters)]));
     }
+    if let Some(bits) = key_type.rsa_bits() {
+        let exponent = Attribute::PublicExponent(vec![1, 0, 1]);
+        return Ok((
+            Mechanism::RsaPkcsKeyPairGen,
+            vec![Attribute::ModulusBits((bits as u64).into()), exponent],
+        ));
+    }
+    // Ed25519: as the text that both old and new modules take.
+    let name =
+        PrintableStringRef::new(object::EDWARDS25519).and_then(|name| name.to_der()).map_err(internal)?;
+    Ok((Mechanism::EccEdwardsKeyPairGen, vec![Attribute::EcParams(name)]))
 }

@@ -47,12 +47,7 @@ impl Kind {
             }
             Self::Rsa => {
                 let (e, n) = (fields.positive()?, fields.positive()?);
-                let encode = || {
-                    pkcs1::RsaPublicKey { modulus: UintRef::new(n)?, public_exponent: UintRef::new(e)? }
-                        .to_der()
-                };
-                let der = encode().map_err(|cause: pkcs8::der::Error| damaged(&cause))?;
-                PublicKey::from_rsa_der(&der)
+                PublicKey::from_rsa_numbers(n, e)
             }
         };
         // The user named a private key: that is what cannot be read or used.
