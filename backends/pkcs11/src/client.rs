@@ -19,33 +19,17 @@ use crate::uri::Pkcs11Uri;
 /// Set to anything but empty or `0`: certificates on the token are not looked at.
 pub(crate) const IGNORE_CERTIFICATE: &str = "COSIGN_PKCS11_IGNORE_CERTIFICATE";
 
-/// A module with one of its tokens chosen.
-pub(crate) struct Chosen {
-    pub(crate) module: Pkcs11,
-    pub(crate) token: Token,
-}
-
-/// Loads the module and picks the one token.
-pub(crate) fn choose(uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<Chosen> {
-    context.time_left("open the token")?;
-    let module = module::load(&module::find(uri, context)?)?;
-    let mut tokens = token::matching(&module, uri)?;
+/// Picks the one token that the URI means.
+pub(crate) fn choose(module: &Pkcs11, uri: &Pkcs11Uri) -> Result<Token> {
+    let mut tokens = token::matching(module, uri)?;
     if tokens.len() > 1 && (uri.object.is_some() || uri.id.is_some()) {
         // Without a login only public objects tell tokens apart.
-        let holds: Vec<_> = tokens.iter().filter(|token| shows(&module, token, uri)).cloned().collect();
+        let holds: Vec<_> = tokens.iter().filter(|token| shows(module, token, uri)).cloned().collect();
         if holds.len() == 1 {
             tokens = holds;
         }
     }
-    match tokens.len() {
-        1 => Ok(Chosen { module, token: tokens.remove(0) }),
-        count => {
-            let uris: Vec<_> = tokens.iter().map(|token| token.uri().to_string()).collect();
-            Err(Error::new(ErrorKind::Ambiguous, "cannot choose a token")
-                .why(format!("{count} match: {}", uris.join(", ")))
-                .hint("add token=LABEL or serial=NUMBER to the URI"))
-        }
-    }
+    token::only(tokens)
 }
 
 fn shows(module: &Pkcs11, token: &Token, uri: &Pkcs11Uri) -> bool {
@@ -68,7 +52,9 @@ pub(crate) fn open(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Si
             .why("it names neither a token nor a key")
             .hint("list the keys with: countersign keys list pkcs11:"));
     }
-    let Chosen { module, token } = choose(&parsed, context)?;
+    context.time_left("open the token")?;
+    let module = module::open(&parsed, context)?;
+    let token = choose(&module, &parsed)?;
     let session = open_session(&module, &token)?;
     let pin = if token.needs_login() {
         Some(login::login(&module, &session, &token, &parsed, context)?)
@@ -108,7 +94,9 @@ pub(crate) fn open(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Si
 /// The public half, without a login unless the token hides it.
 pub(crate) fn public_key(uri: &KeyUri, context: &OpenContext<'_>) -> Result<PublicKey> {
     let parsed = Pkcs11Uri::parse(uri)?;
-    let Chosen { module, token } = choose(&parsed, context)?;
+    context.time_left("open the token")?;
+    let module = module::open(&parsed, context)?;
+    let token = choose(&module, &parsed)?;
     let session = open_session(&module, &token)?;
     if let Some(key) = shown(&session, &parsed, context)? {
         return Ok(key);

@@ -43,14 +43,15 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) ->
             ),
         );
     }
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let (tokens, silent) = token::scan(&module)?;
     for slot in silent {
         say(Severity::Warning, format!("a slot does not answer: {slot}"));
     }
     for token in &tokens {
-        say(Severity::Good, format!("in {} there is {}{}", module::name(&path), token.uri(), flags(token)));
+        say(Severity::Good, format!("in {} there is {}{}", name, token.uri(), flags(token)));
     }
-    let client::Chosen { module, token } = client::choose(&parsed, context)?;
+    let token = client::choose(&module, &parsed)?;
     say(Severity::Good, format!("the URI means the token {}", token.uri()));
     if token.info.as_ref().is_some_and(|info| info.user_pin_locked()) {
         say(Severity::Problem, "its PIN is locked".to_owned());
@@ -100,5 +101,5 @@ fn flags(token: &Token) -> String {
             words.push(word);
         }
     }
-    format!(" ({}): {}", info.model().trim_end_matches(['\0', ' ']), words.join(", "))
+    format!(" ({}): {}", token::unpadded(info.model()), words.join(", "))
 }

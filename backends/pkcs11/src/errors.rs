@@ -1,7 +1,5 @@
 //! What a module returns, as the core's kinds: one table on (code, function).
 
-use std::fmt::Display;
-
 use countersign_core::error::{Error, ErrorKind};
 use cryptoki::context::Function;
 use cryptoki::error::{Error as ModuleError, RvError};
@@ -94,9 +92,11 @@ fn hint(cause: &ModuleError) -> Option<&'static str> {
     }
 }
 
-/// A refusal of ours that names the act on a key or token.
-pub(crate) fn refused(kind: ErrorKind, what: impl Display, why: impl Into<String>) -> Error {
-    Error::new(kind, what.to_string()).why(why)
+/// Whether opening the token anew may help. Wider than the kind: while signing, a token that is gone or a login that
+/// is forgotten means the same loss.
+pub(crate) fn is_lost(cause: &ModuleError) -> bool {
+    kind(cause) == ErrorKind::SessionLost
+        || matches!(cause, ModuleError::Pkcs11(RvError::TokenNotPresent | RvError::UserNotLoggedIn, _))
 }
 
 #[cfg(test)]

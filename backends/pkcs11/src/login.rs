@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use countersign_core::context::{Event, SecretPurpose};
 use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::limits::MAX_SECRET_BYTES;
 use countersign_core::secret::Secret;
 use countersign_core::{OpenContext, bounded};
 use cryptoki::context::Pkcs11;
@@ -15,17 +16,20 @@ use cryptoki::session::{Session, UserType};
 use cryptoki::slot::TokenInfo;
 use cryptoki::types::RawAuthPin;
 
-use crate::errors::{failed, refused};
+use crate::errors::failed;
 use crate::token::Token;
 use crate::uri::{PinSource, Pkcs11Uri};
 
 /// The PIN for URIs that hold no source of one.
 pub(crate) const PIN: &str = "COSIGN_PKCS11_PIN";
-/// A PIN file longer than this is no PIN file.
-const MAX_PIN_BYTES: u64 = 4096;
 
-/// The PIN that opened the token; `None` for a token with a PIN pad of its own.
-pub(crate) type Pin = Option<Secret>;
+/// What opens a token.
+pub(crate) enum Pin {
+    /// Entered at the token's own PIN pad.
+    Pad,
+    /// Sent to it.
+    Known(Secret),
+}
 
 /// PINs that a token refused in this run.
 static REFUSED: Mutex<Vec<(String, Secret)>> = Mutex::new(Vec::new());
@@ -47,25 +51,24 @@ pub(crate) fn login(
     if pad {
         context.events.event(Event::Warning(format!("enter the PIN at the PIN pad of {name}")));
     }
-    let pin = if pad { None } else { Some(fetch(uri, &name, context)?) };
+    let pin = if pad { Pin::Pad } else { Pin::Known(fetch(uri, &name, context)?) };
     let mut refused_pins = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(pin) = &pin {
+    if let Pin::Known(pin) = &pin {
         if pin.is_empty() {
-            return Err(refused(ErrorKind::PinRequired, &what, "the PIN is empty"));
+            return Err(Error::new(ErrorKind::PinRequired, what).why("the PIN is empty"));
         }
         if refused_pins.iter().any(|(token, refused)| *token == name && refused == pin) {
-            return Err(refused(
-                ErrorKind::WrongPin { tries_left: None },
-                &what,
-                "the token refused this PIN before, so it was not sent again",
-            ));
+            return Err(Error::new(ErrorKind::WrongPin { tries_left: None }, what)
+                .why("the token refused this PIN before, so it was not sent again"));
         }
     }
     match enter(session, UserType::User, &pin) {
         Ok(()) => Ok(pin),
         Err(cause) => {
             let wrong = matches!(&cause, ModuleError::Pkcs11(RvError::PinIncorrect, _));
-            refused_pins.extend(pin.filter(|_| wrong).map(|pin| (name, pin)));
+            if let (true, Pin::Known(pin)) = (wrong, pin) {
+                refused_pins.push((name, pin));
+            }
             Err(explain(module, token, &what, cause))
         }
     }
@@ -74,8 +77,8 @@ pub(crate) fn login(
 /// C_Login. That somebody in this process is logged in already is as good: the login belongs to the process.
 pub(crate) fn enter(session: &Session, user: UserType, pin: &Pin) -> Result<(), ModuleError> {
     let entered = match pin {
-        Some(pin) => session.login_with_raw(user, &RawAuthPin::new(Box::new(pin.expose().to_vec()))),
-        None => session.login(user, None),
+        Pin::Known(pin) => session.login_with_raw(user, &RawAuthPin::new(Box::new(pin.expose().to_vec()))),
+        Pin::Pad => session.login(user, None),
     };
     match entered {
         Err(ModuleError::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => Ok(()),
@@ -85,15 +88,18 @@ pub(crate) fn enter(session: &Session, user: UserType, pin: &Pin) -> Result<(), 
 
 fn check_flags(info: &TokenInfo, what: &str, context: &OpenContext<'_>) -> Result<()> {
     if info.user_pin_locked() {
-        return Err(refused(ErrorKind::PinLocked, what, "its PIN is locked after too many wrong tries")
+        return Err(Error::new(ErrorKind::PinLocked, what)
+            .why("its PIN is locked after too many wrong tries")
             .hint("unblock it with the vendor's tool and the SO PIN"));
     }
     if !info.user_pin_initialized() {
-        return Err(refused(ErrorKind::KeyState, what, "its user PIN was never set")
+        return Err(Error::new(ErrorKind::KeyState, what)
+            .why("its user PIN was never set")
             .hint("set the user PIN with the vendor's tool"));
     }
     if info.user_pin_final_try() && !context.allow_final_pin_try {
-        return Err(refused(ErrorKind::Denied, what, "one try of its PIN is left, and a wrong one locks it")
+        return Err(Error::new(ErrorKind::Denied, what)
+            .why("one try of its PIN is left, and a wrong one locks it")
             .hint("make sure of the PIN, then pass --allow-final-pin-try"));
     }
     if info.user_pin_final_try() {
@@ -135,15 +141,12 @@ fn fetch(uri: &Pkcs11Uri, token: &str, context: &OpenContext<'_>) -> Result<Secr
     };
     match &uri.pin {
         Some(PinSource::Value(pin)) => Ok(Secret::new(pin.expose().to_vec())),
-        Some(PinSource::File(path)) => bounded::read(path, MAX_PIN_BYTES, context.deadline)
+        Some(PinSource::File(path)) => bounded::read(path, MAX_SECRET_BYTES, context.deadline)
             .map(|bytes| Secret::new(bytes).without_line_ending())
             .map_err(|cause| Error::io("read the PIN in", path.display(), cause)),
         Some(PinSource::Variable(name)) => named(name).ok_or_else(|| {
-            refused(
-                ErrorKind::PinRequired,
-                format!("cannot get the PIN for {token}"),
-                format!("the variable {name} is not set"),
-            )
+            Error::new(ErrorKind::PinRequired, format!("cannot get the PIN for {token}"))
+                .why(format!("the variable {name} is not set"))
         }),
         Some(PinSource::Command(words)) => context.prompt.command(words),
         None => match named(PIN) {

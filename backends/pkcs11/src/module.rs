@@ -2,7 +2,6 @@
 //! nobody but root and the user may be able to write it.
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -11,7 +10,7 @@ use countersign_core::{OpenContext, TrustLevel};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::error::{Error as ModuleError, RvError};
 
-use crate::errors::{failed, refused};
+use crate::errors::failed;
 use crate::uri::Pkcs11Uri;
 
 /// The module for URIs that name none.
@@ -36,14 +35,16 @@ const FOLDERS: [&str; 12] = [
     "/opt/homebrew/lib/softhsm",
 ];
 
+/// The module that a URI means, checked and loaded.
+pub(crate) fn open(uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<Pkcs11> {
+    load(&find(uri, context)?)
+}
+
 /// The module's real path, checked.
 pub(crate) fn find(uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<PathBuf> {
     if context.trust == TrustLevel::Data && (uri.module_path.is_some() || uri.pin.is_some()) {
-        return Err(refused(
-            ErrorKind::Denied,
-            "cannot use the key URI",
-            "a URI from a file names no module and no PIN",
-        ));
+        return Err(Error::new(ErrorKind::Denied, "cannot use the key URI")
+            .why("a URI from a file names no module and no PIN"));
     }
     let variable = context.environment.variable(MODULE_PATH).filter(|path| !path.is_empty());
     let path = match (&uri.module_path, &uri.module_name, variable) {
@@ -60,11 +61,8 @@ pub(crate) fn find(uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<PathBuf
     if let Some(allowed) = context.environment.variable(ALLOWED_MODULES).filter(|list| !list.is_empty())
         && !std::env::split_paths(&allowed).filter_map(|path| path.canonicalize().ok()).any(|one| one == path)
     {
-        return Err(refused(
-            ErrorKind::Denied,
-            cannot_load(&path),
-            format!("{ALLOWED_MODULES} does not list it"),
-        ));
+        return Err(Error::new(ErrorKind::Denied, cannot_load(&path))
+            .why(format!("{ALLOWED_MODULES} does not list it")));
     }
     Ok(path)
 }
@@ -91,12 +89,14 @@ fn by_name(name: &str) -> Result<PathBuf> {
     }
     let what = format!("cannot find the PKCS#11 module \"{name}\"");
     match found.len() {
-        0 => Err(refused(ErrorKind::NotFound, what, "no system folder for libraries has it")
+        0 => Err(Error::new(ErrorKind::NotFound, what)
+            .why("no system folder for libraries has it")
             .hint("name it by its path: ?module-path=/PATH")),
         1 => Ok(found.remove(0)),
         _ => {
             let found: Vec<_> = found.iter().map(|path| path.display().to_string()).collect();
-            Err(refused(ErrorKind::Ambiguous, what, format!("there are {}", found.join(" and ")))
+            Err(Error::new(ErrorKind::Ambiguous, what)
+                .why(format!("there are {}", found.join(" and ")))
                 .hint("name one by its path: ?module-path=/PATH"))
         }
     }
@@ -106,14 +106,15 @@ fn by_name(name: &str) -> Result<PathBuf> {
 /// exclude can put something else there in between.
 fn trusted(path: &Path) -> Result<PathBuf> {
     if !path.is_absolute() {
-        return Err(refused(ErrorKind::BadUri, cannot_load(path), "the path is not absolute")
+        return Err(Error::new(ErrorKind::BadUri, cannot_load(path))
+            .why("the path is not absolute")
             .hint("name the module by its whole path"));
     }
     let real =
         path.canonicalize().map_err(|cause| Error::io("load the PKCS#11 module", path.display(), cause))?;
     let metadata = |at: &Path| at.metadata().map_err(|cause| Error::io("look at", at.display(), cause));
     if !metadata(&real)?.is_file() {
-        return Err(refused(ErrorKind::Unsupported, cannot_load(path), "it is no file"));
+        return Err(Error::new(ErrorKind::Unsupported, cannot_load(path)).why("it is no file"));
     }
     #[cfg(unix)]
     for (depth, at) in real.ancestors().enumerate() {
@@ -136,7 +137,8 @@ fn trusted(path: &Path) -> Result<PathBuf> {
         } else {
             format!("it lies under {} that", at.display())
         };
-        return Err(refused(ErrorKind::Denied, cannot_load(path), format!("{object} {why}"))
+        return Err(Error::new(ErrorKind::Denied, cannot_load(path))
+            .why(format!("{object} {why}"))
             .hint("install the module where only root may write"));
     }
     Ok(real)
@@ -160,11 +162,6 @@ pub(crate) fn load(path: &Path) -> Result<Pkcs11> {
     }
     loaded.insert(path.to_owned(), module.clone());
     Ok(module)
-}
-
-/// What two paths are compared by in messages: the file's name.
-pub(crate) fn name(path: &Path) -> String {
-    path.file_name().unwrap_or(OsStr::new("module")).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -9,14 +9,14 @@ use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::signer::{KeyInfo, RawSignature, SignRequest};
 use countersign_core::{Algorithm, Input, KeyType, Scheme, Signer};
 use cryptoki::context::Pkcs11;
-use cryptoki::error::{Error as ModuleError, RvError};
+use cryptoki::error::Error as ModuleError;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
 use cryptoki::mechanism::rsa::{PkcsMgfType, PkcsPssParams};
 use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::{Session, UserType};
 
-use crate::errors::failed;
+use crate::errors::{failed, is_lost};
 use crate::login::{self, Pin};
 use crate::object::{self, Marks};
 use crate::token::{self, Token};
@@ -41,7 +41,6 @@ struct Lane {
     generation: usize,
 }
 
-#[derive(Default)]
 struct Pool {
     idle: Vec<Lane>,
     open: usize,
@@ -78,7 +77,7 @@ impl Pkcs11Signer {
                 return Ok(lane);
             }
             if pool.open < pool.most {
-                match self.open_lane(pool.generation) {
+                match self.open_lane(pool.generation, false) {
                     Ok(lane) => {
                         pool.open += 1;
                         return Ok(lane);
@@ -102,22 +101,16 @@ impl Pkcs11Signer {
         self.returned.notify_one();
     }
 
-    /// A further session on the token, whose login it shares.
-    fn open_lane(&self, generation: usize) -> Result<Lane> {
-        let token = self.find_token()?;
+    /// A session on the token, found again: one that shares the login, or after a loss one that logs in anew.
+    fn open_lane(&self, generation: usize, logs_in: bool) -> Result<Lane> {
+        let token = token::only(token::matching(&self.place.module, &self.place.token)?)?;
         let session = open_session(&self.place.module, &token)?;
+        if let Some(pin) = self.place.pin.as_ref().filter(|_| logs_in) {
+            login::enter(&session, UserType::User, pin)
+                .map_err(|cause| failed("cannot log in to the token again", cause))?;
+        }
         let key = object::private_key(&session, &self.place.key, &token)?.handle;
         Ok(Lane { session, key, generation })
-    }
-
-    fn find_token(&self) -> Result<Token> {
-        let mut tokens = token::matching(&self.place.module, &self.place.token)?;
-        if tokens.len() != 1 {
-            return Err(
-                Error::new(ErrorKind::Ambiguous, "cannot find the token again").why("several match now")
-            );
-        }
-        Ok(tokens.remove(0))
     }
 
     /// Opens everything anew with the PIN that was right, unless another thread did since `lost` was opened.
@@ -132,23 +125,12 @@ impl Pkcs11Signer {
         }
         pool.idle.clear();
         pool.generation += 1;
-        let opened = self.open_again(pool.generation);
+        let opened = self.open_lane(pool.generation, true);
         // After a failure nobody may wait for sessions that are gone.
         pool.open = usize::from(opened.is_ok());
         drop(pool);
         self.returned.notify_all();
         opened
-    }
-
-    fn open_again(&self, generation: usize) -> Result<Lane> {
-        let token = self.find_token()?;
-        let session = open_session(&self.place.module, &token)?;
-        if let Some(pin) = &self.place.pin {
-            login::enter(&session, UserType::User, pin)
-                .map_err(|cause| failed("cannot log in to the token again", cause))?;
-        }
-        let key = object::private_key(&session, &self.place.key, &token)?.handle;
-        Ok(Lane { session, key, generation })
     }
 
     fn sign_in(&self, lane: &Lane, mechanism: &Mechanism<'_>, data: &[u8]) -> Result<Vec<u8>, ModuleError> {
@@ -157,7 +139,7 @@ impl Pkcs11Signer {
         }
         // PKCS#11 v3.0 5.6.8: the login for one operation stands between C_SignInit and the signature.
         lane.session.sign_init(mechanism, lane.key)?;
-        let pin = self.place.pin.as_ref().unwrap_or(&None);
+        let pin = self.place.pin.as_ref().unwrap_or(&Pin::Pad);
         login::enter(&lane.session, UserType::ContextSpecific, pin)?;
         lane.session.sign_update(data)?;
         lane.session.sign_final()
@@ -190,22 +172,6 @@ impl Signer for Pkcs11Signer {
             Scheme::Ed25519 | Scheme::Ed25519ph => RawSignature::Ed25519(bytes),
         })
     }
-}
-
-fn is_lost(cause: &ModuleError) -> bool {
-    matches!(
-        cause,
-        ModuleError::Pkcs11(
-            RvError::SessionHandleInvalid
-                | RvError::SessionClosed
-                | RvError::DeviceRemoved
-                | RvError::TokenNotPresent
-                | RvError::KeyHandleInvalid
-                | RvError::ObjectHandleInvalid
-                | RvError::UserNotLoggedIn,
-            _
-        )
-    )
 }
 
 /// A read-only session: signing writes nothing.

@@ -13,7 +13,7 @@ use der::Encode;
 use der::asn1::PrintableStringRef;
 
 use crate::Pkcs11Backend;
-use crate::client::{Chosen, choose, with_certificate};
+use crate::client::with_certificate;
 use crate::errors::failed;
 use crate::object::{self, Object};
 use crate::signer::open_session;
@@ -27,9 +27,9 @@ impl KeyStore for Pkcs11Backend {
 
     fn tokens(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<TokenSummary>> {
         let parsed = Pkcs11Uri::parse(uri)?;
-        let module = module::load(&module::find(&parsed, context)?)?;
+        let module = module::open(&parsed, context)?;
         let (tokens, _) = token::scan(&module)?;
-        let text = |text: &str| text.trim_end_matches([' ', '\0']).to_owned();
+        let text = |text: &str| token::unpadded(text).to_owned();
         let summary = |token: token::Token| {
             let info = token.info.as_ref();
             TokenSummary {
@@ -63,7 +63,7 @@ impl KeyStore for Pkcs11Backend {
 /// whose private half alone shows is listed too.
 fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
     let parsed = Pkcs11Uri::parse(uri)?;
-    let module = module::load(&module::find(&parsed, context)?)?;
+    let module = module::open(&parsed, context)?;
     let mut keys = Vec::new();
     for token in token::matching(&module, &parsed)? {
         let session = open_session(&module, &token)?;
@@ -97,7 +97,10 @@ fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Re
             .why("the URI gives the key no label")
             .hint("add object=NAME to it"));
     };
-    let Chosen { module, token } = choose(&Pkcs11Uri { object: None, id: None, ..copy(&parsed) }, context)?;
+    context.time_left("open the token")?;
+    let module = module::open(&parsed, context)?;
+    // The key is not there yet, so it tells no tokens apart.
+    let token = token::only(token::matching(&module, &parsed)?)?;
     let session = module
         .open_rw_session(token.slot)
         .map_err(|cause| failed(format!("cannot open a session with {}", token.uri()), cause))?;
@@ -129,31 +132,11 @@ fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Re
     Ok(Created { uri: made.clone(), public_key, private_path: made.clone(), public_path: made })
 }
 
-/// The parts of a URI that choose module, token and PIN stay; a PIN's value is read from the original.
-fn copy(uri: &Pkcs11Uri) -> Pkcs11Uri {
-    Pkcs11Uri {
-        token: uri.token.clone(),
-        manufacturer: uri.manufacturer.clone(),
-        serial: uri.serial.clone(),
-        model: uri.model.clone(),
-        slot_id: uri.slot_id,
-        slot_manufacturer: uri.slot_manufacturer.clone(),
-        slot_description: uri.slot_description.clone(),
-        library_manufacturer: uri.library_manufacturer.clone(),
-        library_description: uri.library_description.clone(),
-        library_version: uri.library_version,
-        module_path: uri.module_path.clone(),
-        module_name: uri.module_name.clone(),
-        ..Pkcs11Uri::default()
-    }
-}
-
 /// A second key of the same name would make every URI of the first ambiguous.
 fn refuse_existing(session: &Session, uri: &Pkcs11Uri, what: &str) -> Result<()> {
     let same_label = Pkcs11Uri { object: uri.object.clone(), ..Pkcs11Uri::default() };
     let same_id = Pkcs11Uri { id: uri.id.clone(), ..Pkcs11Uri::default() };
-    for (name, wanted) in [("label", Some(same_label)), ("id", Some(same_id).filter(|uri| uri.id.is_some()))]
-    {
+    for (name, wanted) in [("label", Some(same_label)), ("id", uri.id.is_some().then_some(same_id))] {
         let Some(wanted) = wanted else { continue };
         for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY] {
             if !object::find(session, class, &wanted)?.is_empty() {

@@ -27,8 +27,8 @@ impl Token {
     pub(crate) fn uri(&self) -> Pkcs11Uri {
         match &self.info {
             Some(info) => Pkcs11Uri {
-                token: Some(unpadded(info.label())),
-                serial: Some(unpadded(info.serial_number())),
+                token: Some(unpadded(info.label()).into()),
+                serial: Some(unpadded(info.serial_number()).into()),
                 ..Pkcs11Uri::default()
             },
             None => Pkcs11Uri { slot_id: Some(self.slot.id()), ..Pkcs11Uri::default() },
@@ -46,8 +46,8 @@ impl Token {
 }
 
 /// PKCS#11 pads with blanks; some modules with NULs.
-fn unpadded(text: &str) -> Vec<u8> {
-    text.trim_end_matches([' ', '\0']).as_bytes().to_vec()
+pub(crate) fn unpadded(text: &str) -> &str {
+    text.trim_end_matches([' ', '\0'])
 }
 
 /// Every token, and the slots that failed to answer with what they said.
@@ -89,8 +89,19 @@ fn scan_once(module: &Pkcs11) -> Result<(Vec<Token>, Vec<String>), ModuleError> 
     Ok((tokens, silent))
 }
 
-/// A test of one attribute against a token.
-type Test<'a> = (&'static str, bool, Box<dyn Fn(&Token) -> bool + 'a>);
+/// An attribute of padded text: what the URI wants, and what the token or its slot tells.
+type Field = (&'static str, fn(&Pkcs11Uri) -> Option<&[u8]>, fn(&Token) -> Option<&str>);
+
+/// In the order in which they exclude tokens.
+#[rustfmt::skip]
+const FIELDS: [Field; 6] = [
+    ("token", |uri| uri.token.as_deref(), |token| token.info.as_ref().map(TokenInfo::label)),
+    ("serial", |uri| uri.serial.as_deref(), |token| token.info.as_ref().map(TokenInfo::serial_number)),
+    ("manufacturer", |uri| uri.manufacturer.as_deref(), |token| token.info.as_ref().map(TokenInfo::manufacturer_id)),
+    ("model", |uri| uri.model.as_deref(), |token| token.info.as_ref().map(TokenInfo::model)),
+    ("slot-manufacturer", |uri| uri.slot_manufacturer.as_deref(), |token| token.slot_info.as_ref().map(SlotInfo::manufacturer_id)),
+    ("slot-description", |uri| uri.slot_description.as_deref(), |token| token.slot_info.as_ref().map(SlotInfo::slot_description)),
+];
 
 /// The tokens that the URI's attributes leave, in the module's order.
 ///
@@ -99,47 +110,22 @@ type Test<'a> = (&'static str, bool, Box<dyn Fn(&Token) -> bool + 'a>);
 pub(crate) fn matching(module: &Pkcs11, uri: &Pkcs11Uri) -> Result<Vec<Token>> {
     check_library(module, uri)?;
     let (tokens, silent) = scan(module)?;
-    let field = |wanted: &Option<Vec<u8>>, found: Option<&str>| match (wanted, found) {
-        (Some(wanted), Some(found)) => unpadded(found) == unpadded(&String::from_utf8_lossy(wanted)),
-        (Some(_), None) => false,
-        (None, _) => true,
-    };
-    let info = |token: &Token, of: fn(&TokenInfo) -> &str| token.info.as_ref().map(of).map(str::to_owned);
-    let slot = |token: &Token, of: fn(&SlotInfo) -> &str| token.slot_info.as_ref().map(of).map(str::to_owned);
-    let tests: [Test<'_>; 7] = [
-        ("slot-id", uri.slot_id.is_some(), Box::new(|token| uri.slot_id == Some(token.slot.id()))),
-        ("token", uri.token.is_some(), Box::new(|t| field(&uri.token, info(t, TokenInfo::label).as_deref()))),
-        (
-            "serial",
-            uri.serial.is_some(),
-            Box::new(|t| field(&uri.serial, info(t, TokenInfo::serial_number).as_deref())),
-        ),
-        (
-            "manufacturer",
-            uri.manufacturer.is_some(),
-            Box::new(|t| field(&uri.manufacturer, info(t, TokenInfo::manufacturer_id).as_deref())),
-        ),
-        ("model", uri.model.is_some(), Box::new(|t| field(&uri.model, info(t, TokenInfo::model).as_deref()))),
-        (
-            "slot-manufacturer",
-            uri.slot_manufacturer.is_some(),
-            Box::new(|t| field(&uri.slot_manufacturer, slot(t, SlotInfo::manufacturer_id).as_deref())),
-        ),
-        (
-            "slot-description",
-            uri.slot_description.is_some(),
-            Box::new(|t| field(&uri.slot_description, slot(t, SlotInfo::slot_description).as_deref())),
-        ),
-    ];
     let present = || tokens.iter().filter(|token| !token.is_blank());
     let mut left: Vec<&Token> = present().collect();
     let mut excluded_by = None;
-    for (name, asked, test) in &tests {
-        if *asked && !left.is_empty() {
-            left.retain(|token| test(token));
-            if left.is_empty() {
-                excluded_by = Some(*name);
-            }
+    let mut keep = |name, fits: &dyn Fn(&Token) -> bool| {
+        if !left.is_empty() {
+            left.retain(|token| fits(token));
+            excluded_by = left.is_empty().then_some(name);
+        }
+    };
+    if let Some(slot) = uri.slot_id {
+        keep("slot-id", &|token| token.slot.id() == slot);
+    }
+    for (name, wanted, found) in FIELDS {
+        if let Some(wanted) = wanted(uri) {
+            let wanted = String::from_utf8_lossy(wanted);
+            keep(name, &|token| found(token).is_some_and(|found| unpadded(found) == unpadded(&wanted)));
         }
     }
     if !left.is_empty() {
@@ -150,7 +136,6 @@ pub(crate) fn matching(module: &Pkcs11, uri: &Pkcs11Uri) -> Result<Vec<Token>> {
         Some(name) => format!("no token has this {name}"),
         None => "the module shows no initialised token".to_owned(),
     };
-    let mut error = Error::new(ErrorKind::NotPresent, "cannot find the token").why(why);
     let mut hints = Vec::new();
     if !there.is_empty() {
         hints.push(format!("there are: {}", there.join(", ")));
@@ -161,8 +146,21 @@ pub(crate) fn matching(module: &Pkcs11, uri: &Pkcs11Uri) -> Result<Vec<Token>> {
     if hints.is_empty() {
         hints.push("plug the token in, or check the module's configuration".to_owned());
     }
-    error = error.hint(hints.join("; "));
-    Err(error)
+    Err(Error::new(ErrorKind::NotPresent, "cannot find the token").why(why).hint(hints.join("; ")))
+}
+
+/// The only one of the tokens that are left.
+///
+/// # Errors
+/// [`ErrorKind::Ambiguous`] with the URIs of all.
+pub(crate) fn only(mut tokens: Vec<Token>) -> Result<Token> {
+    if tokens.len() == 1 {
+        return Ok(tokens.remove(0));
+    }
+    let uris: Vec<_> = tokens.iter().map(|token| token.uri().to_string()).collect();
+    Err(Error::new(ErrorKind::Ambiguous, "cannot choose a token")
+        .why(format!("{} match: {}", uris.len(), uris.join(", ")))
+        .hint("add token=LABEL or serial=NUMBER to the URI"))
 }
 
 /// The attributes that name the module itself.
@@ -177,7 +175,7 @@ fn check_library(module: &Pkcs11, uri: &Pkcs11Uri) -> Result<()> {
         module.get_library_info().map_err(|cause| failed("cannot ask the module for its name", cause))?;
     let version = info.library_version();
     let text = |wanted: &Option<Vec<u8>>, found: &str| {
-        wanted.as_ref().is_none_or(|wanted| *wanted == unpadded(found))
+        wanted.as_ref().is_none_or(|wanted| *wanted == unpadded(found).as_bytes())
     };
     for (name, fits) in [
         ("library-manufacturer", text(&uri.library_manufacturer, info.manufacturer_id())),
