@@ -11,7 +11,7 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 use countersign_core::context::{Environment, Prompt, SecretPurpose};
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::limits::MAX_SECRET_BYTES;
-use countersign_core::{Secret, context::timed_out};
+use countersign_core::{Secret, bounded};
 
 pub use source::PasswordSource;
 
@@ -112,18 +112,14 @@ pub(crate) fn read_to_end<R: Read>(
     open: impl FnOnce() -> io::Result<R> + Send + 'static,
     deadline: Option<std::time::Instant>,
 ) -> Result<Secret> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
+    let secret = bounded::before(deadline, move || {
         let mut bytes = Vec::with_capacity(256);
         let read = open().and_then(|source| source.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes));
-        sender.send(read.map(|_| Secret::new(bytes)))
-    });
-    let left = deadline.map(|deadline| deadline.saturating_duration_since(std::time::Instant::now()));
-    let received = match left {
-        Some(left) => receiver.recv_timeout(left).map_err(|_| timed_out("read the password"))?,
-        None => receiver.recv().map_err(|_| Error::internal("the reading thread ended"))?,
-    };
-    let secret = received.map_err(|cause| Error::io("read", "the password", cause))?;
+        // Wiped whether the reading went well or not.
+        let secret = Secret::new(bytes);
+        read.map(|_| secret)
+    })
+    .map_err(|cause| Error::io("read", "the password", cause))?;
     if secret.expose().len() as u64 > MAX_SECRET_BYTES {
         return Err(Error::new(ErrorKind::Unsupported, "cannot read the password")
             .why(format!("it is longer than {MAX_SECRET_BYTES} bytes")));

@@ -47,7 +47,7 @@ impl ImportKeyPair {
         let shown = self.key.display().to_string();
         let old = PasswordFlags {
             password_source: self.import_password_source.or(self.password.password_source.clone()),
-            allow_final_pin_try: false,
+            ..PasswordFlags::default()
         };
         let key = old.with_context(run, true, |context| {
             Ok(local_key::parse(content.expose(), || context.prompt.secret(&shown, SecretPurpose::Unlock))

@@ -37,7 +37,7 @@ enum KeysCommand {
 
 impl Keys {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let password = PasswordFlags { password_source: None, allow_final_pin_try: false };
+        let password = PasswordFlags::default();
         match self.command {
             KeysCommand::List { store } => {
                 let uri = KeyUri::parse(&store)?;

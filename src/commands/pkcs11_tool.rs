@@ -48,7 +48,7 @@ enum Pkcs11ToolCommand {
 
 impl Pkcs11Tool {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let password = PasswordFlags { password_source: None, allow_final_pin_try: false };
+        let password = PasswordFlags::default();
         match self.command {
             Pkcs11ToolCommand::ListTokens { module_path } => {
                 let uri = uri(None, &module_path)?;

@@ -17,9 +17,20 @@ pub fn read(path: &Path, limit: u64, deadline: Option<Instant>) -> io::Result<Ve
         return if metadata.len() > limit { Err(too_large(limit)) } else { read_at_most(path, limit) };
     }
     // A pipe, as in `--key <(command)`, can stay silent for ever: it is read on a thread of its own.
-    let (sender, receiver) = mpsc::channel();
     let owned = path.to_owned();
-    std::thread::spawn(move || sender.send(read_at_most(&owned, limit)));
+    before(deadline, move || read_at_most(&owned, limit))
+}
+
+/// Reads on a thread of its own, for sources that may stay silent, and waits for it until the deadline.
+///
+/// # Errors
+/// [`io::ErrorKind::TimedOut`] at the deadline (the thread is left behind); else what `read` says.
+pub fn before<T: Send + 'static>(
+    deadline: Option<Instant>,
+    read: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(read()));
     let late = || io::Error::new(io::ErrorKind::TimedOut, "the time limit passed");
     match deadline {
         Some(deadline) => {

@@ -10,7 +10,7 @@ use crate::exit::Failure;
 use crate::prompt::{PasswordSource, TerminalPrompt};
 
 /// Where a password comes from.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 pub struct PasswordFlags {
     /// Where the key's password or PIN comes from: prompt, stdin, env:NAME, file:PATH, fd:N or command:/PROGRAM ARGUMENTS
     #[arg(long, value_name = "SOURCE")]
