@@ -10,16 +10,9 @@ fn sign(key: &str) -> Vec<&str> {
     [&SIGN[..], &["--key", key, "blob"]].concat()
 }
 
-fn world() -> Option<World> {
-    let world = World::new()?;
-    world.sealed_key();
-    world.write("blob", "blob");
-    Some(world)
-}
-
 #[test]
 fn refuses_a_truncated_key_before_it_asks_for_the_password() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let key = world.read("cosign.key");
     for end in [0, 20, 44, key.len() / 2, key.len() - 40, key.len() - 10] {
         world.write("cut.key", &key[..end]);
@@ -37,7 +30,7 @@ fn refuses_a_truncated_key_before_it_asks_for_the_password() {
 /// The file chooses how much memory the password hashing takes, so it must not be free to choose.
 #[test]
 fn refuses_hostile_scrypt_costs_before_password_and_memory() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let program = world.script("program", &format!("touch asked; echo {PASSWORD}"));
     let source = format!("command:{program}");
     let json = json_of(&world.read("cosign.key"));
@@ -72,14 +65,14 @@ fn refuses_hostile_scrypt_costs_before_password_and_memory() {
 
 #[test]
 fn refuses_the_public_half_for_signing() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let words = ["key.pub", "holds no private key", "hint: signing needs the private half"];
     world.refuse(&sign("key.pub"), &words);
 }
 
 #[test]
 fn verifies_with_the_private_half_given_its_password() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     world.sign("blob");
     let arguments = [&VERIFY[..], &["--key", "cosign.key", "blob"]].concat();
     world.refuse(&arguments, &["cannot get the password for cosign.key"]);
@@ -88,7 +81,7 @@ fn verifies_with_the_private_half_given_its_password() {
 
 #[test]
 fn refuses_what_is_no_key() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let request = ["req", "-x509", "-key", "/dev/stdin", "-subj", "/CN=test", "-days", "1"];
     world.write("certificate.pem", openssl(&request, &world.read("key.pem")));
     world.write("text", "this is no key\n");
@@ -122,7 +115,7 @@ fn refuses_what_is_no_key() {
 
 #[test]
 fn keeps_key_files_that_exist() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     world.write("cosign.pub", "precious");
     for arguments in [&["generate-key-pair"][..], &["import-key-pair", "--key", "key.pem", "-o", "cosign"]] {
         let mut command = world.command(arguments);

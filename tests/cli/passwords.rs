@@ -10,16 +10,9 @@ fn sign<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&SIGN[..], &["--key", "cosign.key"], more, &["blob"]].concat()
 }
 
-fn world() -> Option<World> {
-    let world = World::new()?;
-    world.sealed_key();
-    world.write("blob", "blob");
-    Some(world)
-}
-
 #[test]
 fn refuses_a_wrong_password() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let mut command = world.command(&sign(&[]));
     let ended = world.refuse_command(
         command.env("COSIGN_PASSWORD", WRONG_PASSWORD),
@@ -31,7 +24,7 @@ fn refuses_a_wrong_password() {
 
 #[test]
 fn without_password_and_terminal_the_error_comes_at_once() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let words = ["cannot get the password for cosign.key", "no terminal", "hint: set COSIGN_PASSWORD"];
     world.refuse(&sign(&[]), &words);
     world.refuse(&sign(&["--password-source", "prompt"]), &words);
@@ -43,7 +36,7 @@ fn without_password_and_terminal_the_error_comes_at_once() {
 
 #[test]
 fn takes_the_password_from_each_source() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     // One line ending is cut off where people type or programs print the password.
     for (name, content) in [("word", PASSWORD.to_owned()), ("line", format!("{PASSWORD}\n"))] {
         world.write(name, content);
@@ -68,7 +61,7 @@ fn takes_the_password_from_each_source() {
 
 #[test]
 fn takes_a_pipe_as_it_stands() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let mut generate = world.command(&["generate-key-pair", "--output-key-prefix", "piped"]);
     world.end_with_input(&mut generate, format!("{PASSWORD}\n").as_bytes()).ok();
     let arguments = [&SIGN[..], &["-y", "--key", "piped.key", "blob"]].concat();
@@ -84,7 +77,7 @@ fn takes_a_pipe_as_it_stands() {
 
 #[test]
 fn an_empty_password_is_a_password() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let mut generate = world.command(&["generate-key-pair", "--output-key-prefix", "empty"]);
     world.end(generate.env("COSIGN_PASSWORD", "")).ok();
     let arguments = [&SIGN[..], &["--key", "empty.key", "blob"]].concat();
@@ -94,7 +87,7 @@ fn an_empty_password_is_a_password() {
 
 #[test]
 fn a_source_that_cannot_serve_says_so_and_shows_nothing() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     world.write("long", PASSWORD.repeat(500));
     let failing = world.script("failing", &format!("echo {PASSWORD}; exit 3"));
     let failing = format!("command:{failing}");
@@ -115,7 +108,7 @@ fn a_source_that_cannot_serve_says_so_and_shows_nothing() {
 
 #[test]
 fn commands_can_be_forbidden() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let program = world.script("program", &format!("touch ran; echo {PASSWORD}"));
     let arguments = sign(&["--password-source", &format!("command:{program}")]).join("\n");
     let mut command = world.command(&arguments.split('\n').collect::<Vec<_>>());
@@ -130,7 +123,7 @@ fn commands_can_be_forbidden() {
 
 #[test]
 fn a_program_gets_no_shell_and_no_password() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let program = world
         .script("program", &format!("printf '%s\\n' \"$@\" \"$COSIGN_PASSWORD\" > seen; echo {PASSWORD}"));
     let source = format!("command:{program} $(touch ran) ;touch ran");
@@ -142,7 +135,7 @@ fn a_program_gets_no_shell_and_no_password() {
 
 #[test]
 fn standard_input_is_not_asked_when_it_is_the_artifact_or_the_list() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let base = [&SIGN[..], &["--key", "cosign.key"]].concat();
     for input in [&["--bundle", "out.json", "-"][..], &["--files-from", "-"]] {
         let arguments = [&base[..], input].concat();
@@ -159,7 +152,7 @@ fn standard_input_is_not_asked_when_it_is_the_artifact_or_the_list() {
 
 #[test]
 fn asks_once_for_many_files() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let program = world.script("program", &format!("echo x >> asked; echo {PASSWORD}"));
     let source = format!("command:{program}");
     world.write("more", "more");
@@ -170,7 +163,7 @@ fn asks_once_for_many_files() {
 /// What `ps` shows of a run: its arguments, and to the same user its first environment.
 #[test]
 fn the_password_is_never_an_argument() {
-    let Some(world) = world() else { return };
+    let Some(world) = World::sealed() else { return };
     let fifo = world.fifo("pipe");
     world.write("word", PASSWORD);
     let arguments =

@@ -89,6 +89,14 @@ impl World {
         Some(world)
     }
 
+    /// A world that has `cosign.key` and `blob` too.
+    pub(super) fn sealed() -> Option<Self> {
+        let world = Self::new()?;
+        world.sealed_key();
+        world.write("blob", "blob");
+        Some(world)
+    }
+
     /// Writes `cosign.key`: the key of `key.pem`, sealed with [`PASSWORD`].
     pub(super) fn sealed_key(&self) -> &'static str {
         self.write("cosign.key", &keys().expect("made with the world").sealed);

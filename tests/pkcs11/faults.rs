@@ -14,16 +14,20 @@ fn chaos() -> Option<(Chaos<SoftHsm>, World)> {
     Some((chaos, world))
 }
 
-/// Twenty files, signed in one call.
-fn batch(world: &World) -> (Vec<String>, Vec<String>) {
+/// Makes twenty files.
+fn batch(world: &World) -> Vec<String> {
     let names: Vec<String> = (0..20).map(|number| format!("file{number}")).collect();
     for name in &names {
         fs::write(world.path(name), name).unwrap();
     }
-    let mut arguments: Vec<String> =
-        ["sign-blob", "--tlog-upload=false", "--key", KEY].map(str::to_owned).to_vec();
-    arguments.extend(names.iter().cloned());
-    (names, arguments)
+    names
+}
+
+/// Signs them in one call, over bundles of an earlier one.
+fn sign_batch(names: &[String]) -> Vec<&str> {
+    let mut arguments = vec!["sign-blob", "--tlog-upload=false", "-y", "--key", KEY];
+    arguments.extend(names.iter().map(String::as_str));
+    arguments
 }
 
 fn signed(world: &World, names: &[String]) -> usize {
@@ -70,9 +74,8 @@ fn a_failed_login_is_tried_once_whatever_the_code() {
 #[test]
 fn a_batch_logs_in_once_and_nobody_is_logged_out() {
     let Some((chaos, world)) = chaos() else { return };
-    let (names, arguments) = batch(&world);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    world.ok(&arguments, Some(PIN));
+    let names = batch(&world);
+    world.ok(&sign_batch(&names), Some(PIN));
     assert_eq!((signed(&world, &names), chaos.count("C_Login")), (20, 1));
     for never in ["C_Logout", "C_Finalize"] {
         assert_eq!(chaos.count(never), 0, "{never}");
@@ -89,9 +92,8 @@ fn a_batch_logs_in_once_and_nobody_is_logged_out() {
 fn a_lost_session_is_opened_again_once() {
     let Some((chaos, world)) = chaos() else { return };
     chaos.rules("sessions lost after=9");
-    let (names, arguments) = batch(&world);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    world.ok(&arguments, Some(PIN));
+    let names = batch(&world);
+    world.ok(&sign_batch(&names), Some(PIN));
     assert_eq!((signed(&world, &names), chaos.count("C_Login")), (20, 2));
 }
 
@@ -99,9 +101,8 @@ fn a_lost_session_is_opened_again_once() {
 fn a_token_that_is_pulled_out_ends_the_batch_with_what_was_done() {
     let Some((chaos, world)) = chaos() else { return };
     chaos.rules("token removed after=9");
-    let (names, arguments) = batch(&world);
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let output = world.run(&arguments, Some(PIN));
+    let names = batch(&world);
+    let output = world.run(&sign_batch(&names), Some(PIN));
     let done = signed(&world, &names);
     assert!(!output.status.success() && (1..20).contains(&done), "{done} signed");
     assert!(stderr(&output).contains(&format!("Signed {done} of 20 files")), "{}", stderr(&output));
@@ -112,10 +113,8 @@ fn a_token_with_few_sessions_serves_a_batch() {
     let Some((chaos, world)) = chaos() else { return };
     for most in [1, 2] {
         chaos.rules(&format!("sessions max={most}"));
-        let (names, mut arguments) = batch(&world);
-        arguments.push("-y".to_owned());
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        world.ok(&arguments, Some(PIN));
+        let names = batch(&world);
+        world.ok(&sign_batch(&names), Some(PIN));
         assert_eq!(signed(&world, &names), 20);
     }
 }

@@ -10,7 +10,7 @@
 //! - `sessions`, `token`, `objects`, `attributes`, `point`, `signing`: the functions that rules change;
 //! - `module`: the wrapped module; `log`: the call log.
 
-#![allow(non_snake_case)] // exported and internal functions bear the names of the standard
+#![allow(non_snake_case, reason = "exported and internal functions bear the names of the standard")]
 
 mod attributes;
 mod call;
