@@ -61,7 +61,7 @@ enum Command {
 
 /// What a command works with.
 pub(crate) struct Run<'a> {
-    pub(crate) output: Output,
+    pub(crate) output: &'a Output,
     pub(crate) environment: &'a dyn Environment,
     pub(crate) global: GlobalFlags,
     pub(crate) report: Report,
@@ -90,9 +90,11 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
         Ok(matches) => matches,
         Err(error) => return help::end_parsing(&error, &early),
     };
-    let started = start(&matches, &environment);
-    match started {
-        Ok((command, run)) => finish(command, run),
+    match parse(&matches) {
+        Ok((cli, output)) => {
+            let (command, run) = start(cli, &matches, &output, &environment);
+            finish(command, run)
+        }
         Err(failure) => {
             early.failure(&failure);
             failure.code()
@@ -105,10 +107,19 @@ pub(crate) fn command_line(environment: &dyn Environment) -> clap::Command {
     env::bind(switches::accept_values(not_built::add(Cli::command())), environment)
 }
 
-fn start<'a>(matches: &ArgMatches, environment: &'a dyn Environment) -> Result<(Command, Run<'a>), Failure> {
+fn parse(matches: &ArgMatches) -> Result<(Cli, Output), Failure> {
     not_built::refuse(matches)?;
     let cli = Cli::from_arg_matches(matches).map_err(|error| Failure::usage(help::first_line(&error)))?;
     let output = Output::new(cli.global.output_file.as_deref(), cli.global.verbose)?;
+    Ok((cli, output))
+}
+
+fn start<'a>(
+    cli: Cli,
+    matches: &ArgMatches,
+    output: &'a Output,
+    environment: &'a dyn Environment,
+) -> (Command, Run<'a>) {
     let (path, innermost) = innermost(matches);
     let report = Report::new(path);
     let mut run = Run { output, environment, global: cli.global, report, set_by_variable: Vec::new() };
@@ -124,7 +135,7 @@ fn start<'a>(matches: &ArgMatches, environment: &'a dyn Environment) -> Result<(
             _ => {}
         }
     }
-    Ok((cli.command, run))
+    (cli.command, run)
 }
 
 fn innermost(matches: &ArgMatches) -> (String, &ArgMatches) {
@@ -145,7 +156,7 @@ fn finish(command: Command, mut run: Run<'_>) -> u8 {
     let destination =
         run.global.report.take().map(|file| file.map_or(Destination::Stdout, Destination::File));
     if let Some(destination) = destination
-        && let Err(error) = run.report.write(&ended, &destination, &run.output)
+        && let Err(error) = run.report.write(&ended, &destination, run.output)
     {
         let failure = Failure::Error(error);
         run.output.failure(&failure);

@@ -73,8 +73,11 @@ impl Keys {
             KeysCommand::Doctor { key } => {
                 let uri = KeyUri::parse(&key)?;
                 let backend = backends::find(&uri)?;
-                let findings =
-                    password.with_context(run, false, |context| Ok(backend.diagnose(&uri, context)))?;
+                let mut findings = Vec::new();
+                password.with_context(run, false, |context| {
+                    backend.diagnose(&uri, context, &mut |finding| findings.push(finding));
+                    Ok(())
+                })?;
                 let mut problems = 0;
                 for finding in &findings {
                     let mark = mark(finding.severity);

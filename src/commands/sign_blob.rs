@@ -107,9 +107,8 @@ impl SignBlob {
         let stdin_is_free = self.files_from.as_deref() != Some("-")
             && !jobs.iter().any(|job| job.artifact == Artifact::Stdin);
         let backend = backends::find(&uri)?;
-        let signer = self
-            .password
-            .with_context(run, stdin_is_free, |context| Ok(backend.open_signer(&uri, context)?))?;
+        let world = self.password.world(run, stdin_is_free);
+        let signer = backend.open_signer(&uri, &world.context())?;
         run.report.signing_key(signer.info());
         let algorithm = choose_algorithm(&*signer, self.signing_algorithm)?;
         self.sign_all(run, &*signer, algorithm, jobs)

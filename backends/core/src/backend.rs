@@ -2,6 +2,7 @@
 
 use crate::algorithm::Algorithm;
 use crate::context::{OpenContext, Variable};
+use crate::device::Device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::key_uri::KeyUri;
 use crate::local_key::LocalKey;
@@ -19,15 +20,17 @@ pub trait Backend: Sync {
     /// The abilities that [`Self::key_store`] and [`Self::attester`] really have.
     fn abilities(&self) -> &'static [Ability];
 
-    /// Opens exactly one key for signing. May ask for a PIN or password, once.
-    fn open_signer(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Signer>>;
+    /// Opens exactly one key for signing. May ask for a PIN or password, once. The signer may go on using the context:
+    /// a card tells by it that it waits for a touch.
+    fn open_signer<'a>(&self, uri: &KeyUri, context: &OpenContext<'a>) -> Result<Box<dyn Signer + 'a>>;
 
     /// The key's public half. Never logs in and never needs a touch, unless a token hides its public objects; a
     /// private key file that carries its public half only in encrypted form asks for its password.
     fn public_key(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<PublicKey>;
 
-    /// Looks at everything between the URI and a signature without changing or unlocking anything.
-    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding>;
+    /// Looks at everything between the URI and a signature without changing or unlocking anything. Each finding is told
+    /// as soon as it is made, so that they survive a library that ends the process.
+    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding));
 
     /// Listing, making and removing keys, where the store can.
     fn key_store(&self) -> Option<&dyn KeyStore> {
@@ -36,6 +39,11 @@ pub trait Backend: Sync {
 
     /// Proof of where a key lives, where the store gives one.
     fn attester(&self) -> Option<&dyn Attester> {
+        None
+    }
+
+    /// Changing PIN, PUK and management key, where the store is a card.
+    fn device(&self) -> Option<&dyn Device> {
         None
     }
 }
@@ -169,6 +177,34 @@ pub trait KeyStore: Sync {
         overwrite: bool,
         context: &OpenContext<'_>,
     ) -> Result<Created>;
+
+    /// Deletes exactly one key with its public half and certificate, and names what went. Asks, and names it, unless
+    /// `sure`; without a terminal nothing is deleted.
+    fn delete(&self, uri: &KeyUri, _sure: bool, _context: &OpenContext<'_>) -> Result<Vec<String>> {
+        Err(unsupported(uri, "delete", Ability::Delete))
+    }
+
+    /// The certificate beside exactly one key: DER, RFC 5280. `None` where the key has none. Never logs in.
+    fn certificate(&self, uri: &KeyUri, _context: &OpenContext<'_>) -> Result<Option<Vec<u8>>> {
+        Err(unsupported(uri, "read a certificate of", Ability::Certificates))
+    }
+
+    /// Puts a certificate (DER, RFC 5280) beside exactly one key and names where it went. One that does not fit the key
+    /// is refused; an existing one is kept unless `overwrite` is set or the prompt confirms.
+    fn import_certificate(
+        &self,
+        uri: &KeyUri,
+        _certificate: &[u8],
+        _overwrite: bool,
+        _context: &OpenContext<'_>,
+    ) -> Result<String> {
+        Err(unsupported(uri, "put a certificate beside", Ability::Certificates))
+    }
+}
+
+fn unsupported(uri: &KeyUri, act: &str, ability: Ability) -> Error {
+    Error::new(ErrorKind::Unsupported, format!("cannot {act} {uri}"))
+        .why(format!("this kind of key store has no such ability ({})", ability.name()))
 }
 
 /// What making or importing a key left behind.
@@ -188,4 +224,19 @@ pub struct Created {
 pub trait Attester: Sync {
     /// The attestation: certificates in DER, the key's own first.
     fn attest(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<Vec<u8>>>;
+
+    /// What an attestation (certificates in DER, the key's own first) proves, under the maker's roots or those in `roots`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] when the chain does not hold or the certificates say otherwise than they must.
+    fn verify_attestation(&self, chain: &[Vec<u8>], roots: &[Vec<u8>]) -> Result<Attestation>;
+}
+
+/// What an attestation proves.
+#[derive(Debug, Clone)]
+pub struct Attestation {
+    /// The key that was made on the device.
+    pub public_key: PublicKey,
+    /// What else it says, each a name and a value: serial, firmware, slot, policies, root.
+    pub facts: Vec<(&'static str, String)>,
 }

@@ -73,7 +73,7 @@ fn parse(uri: &str) -> KeyUri {
     KeyUri::parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"))
 }
 
-fn open(rig: &Rig<'_>, uri: &str, world: &World) -> Box<dyn Signer> {
+fn open<'a>(rig: &Rig<'_>, uri: &str, world: &'a World) -> Box<dyn Signer + 'a> {
     rig.backend.open_signer(&parse(uri), &world.context()).unwrap_or_else(|error| panic!("{uri}: {error}"))
 }
 

@@ -127,6 +127,8 @@ pub struct OpenContext<'a> {
     pub trust: TrustLevel,
     /// Whether the last try of a token's PIN may be used.
     pub allow_final_pin_try: bool,
+    /// Whether to wait for a device that is not there yet.
+    pub wait_for_device: bool,
 }
 
 impl OpenContext<'_> {

@@ -14,6 +14,7 @@ pub mod bounded;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
+pub mod device;
 pub mod digest;
 pub mod encoding;
 pub mod error;

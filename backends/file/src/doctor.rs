@@ -11,23 +11,21 @@ use crate::signer::readable_by_others;
 use crate::uri::{self, Place};
 
 /// Looks at the key without asking for its password.
-pub(crate) fn diagnose(uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Err(error) = look(uri, context, &mut findings) {
-        findings.push(error.into());
+pub(crate) fn diagnose(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) {
+    if let Err(error) = look(uri, context, found) {
+        found(error.into());
     }
-    findings
 }
 
-fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) -> Result<(), Error> {
-    let mut good = |text: String| findings.push(Finding::good(text));
+fn look(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) -> Result<(), Error> {
+    let mut good = |text: String| found(Finding::good(text));
     let place = uri::parse(uri, context)?;
     let content = load(&place, context)?;
     good(format!("{uri} can be read"));
     let Ok(form) = local_key::form(content.expose()) else {
         let key = PublicKey::from_pem_or_der(content.expose())?;
         good(format!("it holds a public {} key, {}", key.key_type(), key.fingerprint()));
-        findings.push(Finding {
+        found(Finding {
             severity: Severity::Warning,
             text: "it verifies; it does not sign".to_owned(),
             hint: Some("signing needs the private half, as in cosign.key".to_owned()),
@@ -48,7 +46,7 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) ->
     match local_key::parse(content.expose(), stop) {
         Ok(key) => {
             good(describe(&key));
-            findings.push(Finding {
+            found(Finding {
                 severity: Severity::Warning,
                 text: "it is not encrypted: who reads the file signs as you".to_owned(),
                 hint: Some(format!("encrypt it with: countersign import-key-pair --key {uri}")),
@@ -60,12 +58,12 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) ->
         Err(error) => return Err(error),
     }
     match place {
-        Place::Path(path) if readable_by_others(&path) => findings.push(Finding {
+        Place::Path(path) if readable_by_others(&path) => found(Finding {
             severity: Severity::Warning,
             text: "other users can read the file".to_owned(),
             hint: Some(format!("run: chmod 600 {}", path.display())),
         }),
-        Place::Path(_) => findings.push(Finding::good("only its owner can read the file")),
+        Place::Path(_) => found(Finding::good("only its owner can read the file")),
         Place::Variable(_) => {}
     }
     Ok(())

@@ -29,7 +29,7 @@ impl Backend for FileBackend {
         &[Ability::List, Ability::Generate, Ability::Import]
     }
 
-    fn open_signer(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Signer>> {
+    fn open_signer<'a>(&self, uri: &KeyUri, context: &OpenContext<'a>) -> Result<Box<dyn Signer + 'a>> {
         signer::open(uri, context).map_err(|error| error.for_key(uri))
     }
 
@@ -37,8 +37,8 @@ impl Backend for FileBackend {
         signer::public_key(uri, context).map_err(|error| error.for_key(uri))
     }
 
-    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
-        doctor::diagnose(uri, context)
+    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) {
+        doctor::diagnose(uri, context, found);
     }
 
     fn key_store(&self) -> Option<&dyn KeyStore> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use countersign_core::backend::Severity;
+use countersign_core::backend::{Finding, Severity};
 use countersign_core::conformance::{Rig, World, run};
 use countersign_core::context::Event;
 use countersign_core::{Algorithm, Backend, ErrorKind, KeyType, KeyUri, OpenContext, TrustLevel};
@@ -133,9 +133,15 @@ fn warns_of_a_plain_key_that_others_can_read() {
     let world = World::default();
     FileBackend.open_signer(&uri(&path), &world.context()).unwrap();
     assert!(matches!(&world.events()[..], [Event::Warning(text)] if text.contains("chmod 600")));
-    let findings = FileBackend.diagnose(&uri(&path), &world.context());
+    let findings = diagnosed(&uri(&path), &world);
     assert!(findings.iter().any(|finding| finding.severity == Severity::Warning));
     assert!(findings.iter().all(|finding| finding.severity != Severity::Problem));
+}
+
+fn diagnosed(uri: &KeyUri, world: &World) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    FileBackend.diagnose(uri, &world.context(), &mut |finding| findings.push(finding));
+    findings
 }
 
 #[test]
@@ -144,9 +150,9 @@ fn the_doctor_asks_nothing_and_names_what_is_wrong() {
     let world = World::with_secret(b"pw");
     let path = generate(directory.path(), "k", KeyType::P384, &world);
     let asked = world.asked();
-    let findings = FileBackend.diagnose(&KeyUri::parse(&path).unwrap(), &world.context());
+    let findings = diagnosed(&KeyUri::parse(&path).unwrap(), &world);
     assert_eq!(world.asked(), asked);
     assert!(findings.iter().all(|finding| finding.severity == Severity::Good), "{findings:?}");
-    let findings = FileBackend.diagnose(&uri(&directory.path().join("absent")), &world.context());
+    let findings = diagnosed(&uri(&directory.path().join("absent")), &world);
     assert_eq!(findings.last().unwrap().severity, Severity::Problem);
 }

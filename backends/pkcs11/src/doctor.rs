@@ -14,16 +14,14 @@ use crate::token::Token;
 use crate::uri::Pkcs11Uri;
 use crate::{client, module, token};
 
-pub(crate) fn diagnose(uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Err(error) = look(uri, context, &mut findings) {
-        findings.push(error.into());
+pub(crate) fn diagnose(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) {
+    if let Err(error) = look(uri, context, found) {
+        found(error.into());
     }
-    findings
 }
 
-fn look(uri: &KeyUri, context: &OpenContext<'_>, findings: &mut Vec<Finding>) -> Result<()> {
-    let mut say = |severity, text: String| findings.push(Finding { severity, text, hint: None });
+fn look(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) -> Result<()> {
+    let mut say = |severity, text: String| found(Finding { severity, text, hint: None });
     let parsed = Pkcs11Uri::parse(uri)?;
     let path = module::find(&parsed, context)?;
     say(

@@ -54,7 +54,7 @@ impl Backend for Pkcs11Backend {
         &[Ability::List, Ability::Generate]
     }
 
-    fn open_signer(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Signer>> {
+    fn open_signer<'a>(&self, uri: &KeyUri, context: &OpenContext<'a>) -> Result<Box<dyn Signer + 'a>> {
         client::open(uri, context).map_err(|error| error.for_key(uri))
     }
 
@@ -62,8 +62,8 @@ impl Backend for Pkcs11Backend {
         client::public_key(uri, context).map_err(|error| error.for_key(uri))
     }
 
-    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Vec<Finding> {
-        doctor::diagnose(uri, context)
+    fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) {
+        doctor::diagnose(uri, context, found);
     }
 
     fn key_store(&self) -> Option<&dyn KeyStore> {

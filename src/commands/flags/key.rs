@@ -7,6 +7,7 @@ use countersign_core::{Cancellation, OpenContext, TrustLevel};
 
 use crate::commands::Run;
 use crate::exit::Failure;
+use crate::output::Output;
 use crate::prompt::{PasswordSource, TerminalPrompt};
 
 /// Where a password comes from.
@@ -19,6 +20,10 @@ pub struct PasswordFlags {
     /// Use the last try that a token allows for its PIN; a wrong one then locks the token
     #[arg(long)]
     pub allow_final_pin_try: bool,
+
+    /// Wait for the card, as long as --timeout allows
+    #[arg(long)]
+    pub wait: bool,
 }
 
 /// Reads a registry name of an algorithm.
@@ -36,31 +41,50 @@ impl Clock for SystemClock {
     }
 }
 
+/// What backends are handed; a signer may go on using it while the command works.
+pub(crate) struct World<'a> {
+    prompt: TerminalPrompt<'a>,
+    output: &'a Output,
+    cancellation: Cancellation,
+    flags: PasswordFlags,
+}
+
+impl World<'_> {
+    pub(crate) fn context(&self) -> OpenContext<'_> {
+        OpenContext {
+            environment: self.prompt.environment,
+            prompt: &self.prompt,
+            events: self.output,
+            clock: &SystemClock,
+            deadline: self.prompt.deadline,
+            cancellation: &self.cancellation,
+            trust: TrustLevel::Operator,
+            allow_final_pin_try: self.flags.allow_final_pin_try,
+            wait_for_device: self.flags.wait,
+        }
+    }
+}
+
 impl PasswordFlags {
-    /// Hands the world to a backend for the time of `work`. `stdin_is_free` says that standard input is neither the
+    /// The world as these flags and the global ones make it. `stdin_is_free` says that standard input is neither the
     /// artifact nor a list.
+    pub(crate) fn world<'a>(&self, run: &Run<'a>, stdin_is_free: bool) -> World<'a> {
+        let prompt = TerminalPrompt {
+            source: self.password_source.clone(),
+            environment: run.environment,
+            stdin_is_free,
+            deadline: run.global.deadline(),
+        };
+        World { prompt, output: run.output, cancellation: Cancellation::default(), flags: self.clone() }
+    }
+
+    /// Hands the world to a backend for the time of `work`.
     pub(crate) fn with_context<T>(
         &self,
         run: &Run<'_>,
         stdin_is_free: bool,
         work: impl FnOnce(&OpenContext<'_>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let deadline = run.global.deadline();
-        let prompt = TerminalPrompt {
-            source: self.password_source.clone(),
-            environment: run.environment,
-            stdin_is_free,
-            deadline,
-        };
-        work(&OpenContext {
-            environment: run.environment,
-            prompt: &prompt,
-            events: &run.output,
-            clock: &SystemClock,
-            deadline,
-            cancellation: &Cancellation::default(),
-            trust: TrustLevel::Operator,
-            allow_final_pin_try: self.allow_final_pin_try,
-        })
+        work(&self.world(run, stdin_is_free).context())
     }
 }

@@ -60,6 +60,7 @@ impl World {
             cancellation: &self.cancellation,
             trust: TrustLevel::Operator,
             allow_final_pin_try: false,
+            wait_for_device: false,
         }
     }
 }
