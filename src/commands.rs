@@ -11,6 +11,7 @@ mod generate_key_pair;
 mod help;
 mod import_key_pair;
 mod keys;
+mod keys_doctor;
 mod pkcs11_tool;
 mod public_key;
 mod sign_blob;

@@ -119,6 +119,7 @@ pub(crate) fn read_to_end<R: Read>(
         let secret = Secret::new(bytes);
         read.map(|_| secret)
     })
+    .unwrap_or_else(|| Err(bounded::late()))
     .map_err(|cause| Error::io("read", "the password", cause))?;
     if secret.expose().len() as u64 > MAX_SECRET_BYTES {
         return Err(Error::new(ErrorKind::Unsupported, "cannot read the password")

@@ -1,13 +1,13 @@
-//! `keys list` and `keys doctor`: which keys a store has, and why one does not sign.
+//! `keys`: which keys a store has.
 
 use clap::{Args, Subcommand};
 use countersign_core::KeyUri;
-use countersign_core::backend::{Created, Severity};
-use countersign_core::error::{Error, ErrorKind};
+use countersign_core::backend::Created;
 use serde_json::json;
 
 use super::Run;
 use super::flags::key::PasswordFlags;
+use super::keys_doctor::Doctor;
 use crate::backends;
 use crate::exit::Failure;
 
@@ -27,12 +27,7 @@ enum KeysCommand {
         #[arg(value_name = "STORE", default_value = ".")]
         store: String,
     },
-    /// Look at everything between a key URI and a signature, without changing or unlocking anything
-    Doctor {
-        /// The key URI
-        #[arg(value_name = "KEY")]
-        key: String,
-    },
+    Doctor(Doctor),
 }
 
 impl Keys {
@@ -70,42 +65,8 @@ impl Keys {
                 run.report.data(json!({ "keys": rows.collect::<Vec<_>>() }));
                 Ok(())
             }
-            KeysCommand::Doctor { key } => {
-                let uri = KeyUri::parse(&key)?;
-                let backend = backends::find(&uri)?;
-                let mut findings = Vec::new();
-                password.with_context(run, false, |context| {
-                    backend.diagnose(&uri, context, &mut |finding| findings.push(finding));
-                    Ok(())
-                })?;
-                let mut problems = 0;
-                for finding in &findings {
-                    let mark = mark(finding.severity);
-                    problems += usize::from(finding.severity == Severity::Problem);
-                    run.output.line(format!("{mark:<7} {}", finding.text))?;
-                    if let Some(hint) = &finding.hint {
-                        run.output.line(format!("        hint: {hint}"))?;
-                    }
-                }
-                let rows = findings.iter().map(|finding| {
-                    json!({ "severity": mark(finding.severity), "text": finding.text, "hint": finding.hint })
-                });
-                run.report.data(json!({ "findings": rows.collect::<Vec<_>>() }));
-                if problems == 0 {
-                    return Ok(());
-                }
-                let found = Error::new(ErrorKind::KeyState, format!("{uri} does not work"));
-                Err(found.why(format!("{problems} of the findings above stand in the way")).into())
-            }
+            KeysCommand::Doctor(doctor) => doctor.execute(run),
         }
-    }
-}
-
-fn mark(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Good => "ok",
-        Severity::Warning => "warning",
-        Severity::Problem => "problem",
     }
 }
 

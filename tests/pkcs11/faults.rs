@@ -2,7 +2,11 @@
 
 use std::fs;
 
+use countersign::backends;
+use countersign_core::{ErrorKind, KeyUri, conformance};
+
 use super::commands::{World, refused_sign};
+use crate::support::child::in_child_with;
 use crate::support::tokens::{Chaos, PIN, SoftHsm};
 use crate::support::{stderr, stdout};
 
@@ -204,4 +208,93 @@ fn a_mechanism_that_is_missing_is_said_before_signing() {
     chaos.rules("hide mechanism 0x1041");
     world.refuse(&refused_sign(KEY), Some(PIN), &["no raw signing mechanism"]);
     assert_eq!(chaos.count("C_SignInit"), 0);
+}
+
+#[test]
+fn a_module_that_hangs_is_left_at_the_time_limit() {
+    let Some((chaos, world)) = chaos() else { return };
+    for function in ["C_Initialize", "C_GetSlotList", "C_OpenSession", "C_Login", "C_FindObjects", "C_Sign"] {
+        chaos.rules(&format!("{function} hang"));
+        let mut arguments = refused_sign(KEY).to_vec();
+        arguments.extend(["--timeout", "1s"]);
+        world.refuse(&arguments, Some(PIN), &["did not answer within the time limit", "keys doctor"]);
+    }
+    chaos.rules("C_FindObjects hang");
+    for arguments in [&["public-key", "--key", KEY][..], &["keys", "list", "pkcs11:"]] {
+        let arguments = [arguments, &["--timeout", "1s"]].concat();
+        world.refuse(&arguments, None, &["did not answer within the time limit"]);
+    }
+    // What was signed before it hung stays, whole.
+    let names = batch(&world);
+    chaos.rules("C_Sign hang after=9");
+    let mut arguments = sign_batch(&names);
+    arguments.extend(["--timeout", "5s"]);
+    world.refuse(&arguments, Some(PIN), &["did not answer within the time limit"]);
+    assert_eq!(signed(&world, &names), 9);
+    chaos.rules("C_CloseSession hang");
+    world.sign(KEY, "closed.json", Some(PIN));
+}
+
+#[test]
+fn the_doctor_outlives_a_module_that_crashes_or_hangs() {
+    let Some((chaos, world)) = chaos() else { return };
+    for (rule, last, how) in [
+        ("load crash", "may be loaded", "crashed (SIGSEGV)"),
+        ("C_Initialize crash", "may be loaded", "crashed (SIGSEGV)"),
+        ("C_GetTokenInfo crash", "it was loaded and started", "crashed (SIGSEGV)"),
+        ("C_GetTokenInfo hang", "it was loaded and started", "did not answer within the time limit"),
+    ] {
+        chaos.rules(rule);
+        let output = world.run(&["keys", "doctor", KEY, "--timeout", "2s", "--report=doctor.json"], None);
+        let said = stdout(&output);
+        assert!(!output.status.success() && said.contains(last), "{rule}: {said}");
+        assert!(said.contains(how), "{rule}: {said}");
+        assert!(said.contains("libchaos.so"), "{rule}: the module is not named: {said}");
+        let report = fs::read_to_string(world.path("doctor.json")).unwrap();
+        assert!(report.contains(how), "{rule}: {report}");
+    }
+}
+
+#[test]
+fn a_module_that_crashes_leaves_nothing_half_written() {
+    let Some((chaos, world)) = chaos() else { return };
+    let names = batch(&world);
+    chaos.rules("C_Sign crash after=9");
+    assert!(!world.run(&sign_batch(&names), Some(PIN)).status.success());
+    assert_eq!(signed(&world, &names), 9);
+    chaos.rules("");
+    for name in names.iter().take(9) {
+        let bundle = format!("{name}.sigstore.json");
+        world.ok(&["verify-blob", "--key", KEY, "--insecure-ignore-tlog", "--bundle", &bundle, name], None);
+    }
+    let left: Vec<_> =
+        fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left.len(), 2 + names.len() + 9, "something else was left: {left:?}");
+}
+
+#[test]
+fn a_wrong_pin_is_not_sent_again_in_one_run() {
+    let test = "pkcs11::faults::a_wrong_pin_is_not_sent_again_in_one_run";
+    if !in_child_with(test, || SoftHsm::new().and_then(Chaos::over)) {
+        return;
+    }
+    let module = std::env::var("COSIGN_PKCS11_MODULE_PATH").unwrap();
+    let uri = KeyUri::parse(&format!("{KEY}?module-path={module}")).unwrap();
+    let backend = backends::find(&uri).unwrap();
+    let logins = || {
+        let log = fs::read_to_string(std::env::var("CHAOS_LOG").unwrap()).unwrap();
+        log.lines().filter(|line| line.contains("C_Login")).count()
+    };
+    let refused = |pin: &str| {
+        let world = conformance::World::with_secret(pin.as_bytes());
+        let error = backend.open_signer(&uri, &world.context()).err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::WrongPin { .. }), "{error}");
+    };
+    refused("000000");
+    refused("000000");
+    assert_eq!(logins(), 1, "the same PIN was sent again");
+    refused("000001");
+    assert_eq!(logins(), 2, "another PIN is sent");
+    let world = conformance::World::with_secret(PIN.as_bytes());
+    assert!(backend.open_signer(&uri, &world.context()).is_ok());
 }

@@ -32,6 +32,11 @@ pub trait Backend: Sync {
     /// as soon as it is made, so that they survive a library that ends the process.
     fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding));
 
+    /// Whether it loads a maker's library, which may crash or hang: the doctor then looks from another process.
+    fn loads_libraries(&self) -> bool {
+        false
+    }
+
     /// Listing, making and removing keys, where the store can.
     fn key_store(&self) -> Option<&dyn KeyStore> {
         None

@@ -1,4 +1,4 @@
-//! Reads whole files that a stranger may have chosen: never more than a limit, never longer than a deadline.
+//! Bounds for what a stranger may have chosen: never more bytes than a limit, never longer than a deadline.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -18,26 +18,35 @@ pub fn read(path: &Path, limit: u64, deadline: Option<Instant>) -> io::Result<Ve
     }
     // A pipe, as in `--key <(command)`, can stay silent for ever: it is read on a thread of its own.
     let owned = path.to_owned();
-    before(deadline, move || read_at_most(&owned, limit))
+    before(deadline, move || read_at_most(&owned, limit)).unwrap_or_else(|| Err(late()))
 }
 
-/// Reads on a thread of its own, for sources that may stay silent, and waits for it until the deadline.
-///
-/// # Errors
-/// [`io::ErrorKind::TimedOut`] at the deadline (the thread is left behind); else what `read` says.
+/// Works on a thread of its own, for what may never answer, and waits for it until the deadline. `None` at the deadline:
+/// the thread is left behind with all it was given.
 pub fn before<T: Send + 'static>(
     deadline: Option<Instant>,
-    read: impl FnOnce() -> io::Result<T> + Send + 'static,
-) -> io::Result<T> {
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || sender.send(read()));
-    let late = || io::Error::new(io::ErrorKind::TimedOut, "the time limit passed");
-    match deadline {
-        Some(deadline) => {
-            receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).map_err(|_| late())?
-        }
-        None => receiver.recv().map_err(|_| late())?,
+    let worker = std::thread::spawn(move || sender.send(work()).is_ok());
+    let done = match deadline {
+        Some(deadline) => receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())),
+        None => receiver.recv().map_err(Into::into),
+    };
+    match done {
+        Ok(done) => Some(done),
+        Err(mpsc::RecvTimeoutError::Timeout) => None,
+        // It sends in every case but one: a panic, which goes on here.
+        Err(mpsc::RecvTimeoutError::Disconnected) => match worker.join() {
+            Ok(_) => None,
+            Err(panic) => std::panic::resume_unwind(panic),
+        },
     }
+}
+
+/// What a source says that stayed silent until the deadline.
+pub fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the time limit passed")
 }
 
 fn read_at_most(path: &Path, limit: u64) -> io::Result<Vec<u8>> {

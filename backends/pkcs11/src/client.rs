@@ -1,43 +1,21 @@
 //! Opening: from a URI to one token, one login, one key. Everything is settled before a PIN is asked for.
 
-use countersign_core::context::Event;
+use std::sync::Arc;
+
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::signer::{KeyInfo, Location};
 use countersign_core::{KeyUri, OpenContext, PublicKey, Signer};
-use cryptoki::context::Pkcs11;
 use cryptoki::object::ObjectClass;
 use cryptoki::session::Session;
 
 use crate::errors::failed;
-use crate::login;
-use crate::module;
 use crate::object;
-use crate::signer::{Pkcs11Signer, Place, algorithms, open_session};
-use crate::token::{self, Token};
+use crate::opened::{self, Opened, Purpose};
+use crate::signer::{Pkcs11Signer, Place, algorithms};
 use crate::uri::Pkcs11Uri;
 
 /// Set to anything but empty or `0`: certificates on the token are not looked at.
 pub(crate) const IGNORE_CERTIFICATE: &str = "COSIGN_PKCS11_IGNORE_CERTIFICATE";
-
-/// Picks the one token that the URI means.
-pub(crate) fn choose(module: &Pkcs11, uri: &Pkcs11Uri) -> Result<Token> {
-    let mut tokens = token::matching(module, uri)?;
-    if tokens.len() > 1 && (uri.object.is_some() || uri.id.is_some()) {
-        // Without a login only public objects tell tokens apart.
-        let holds: Vec<_> = tokens.iter().filter(|token| shows(module, token, uri)).cloned().collect();
-        if holds.len() == 1 {
-            tokens = holds;
-        }
-    }
-    token::only(tokens)
-}
-
-fn shows(module: &Pkcs11, token: &Token, uri: &Pkcs11Uri) -> bool {
-    let Ok(session) = open_session(module, token) else { return false };
-    [ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE, ObjectClass::PRIVATE_KEY]
-        .into_iter()
-        .any(|class| object::find(&session, class, uri).is_ok_and(|found| !found.is_empty()))
-}
 
 /// Whether certificates may stand in for public key objects.
 pub(crate) fn with_certificate(context: &OpenContext<'_>) -> bool {
@@ -52,75 +30,75 @@ pub(crate) fn open(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Si
             .why("it names neither a token nor a key")
             .hint("list the keys with: countersign keys list pkcs11:"));
     }
-    context.time_left("open the token")?;
-    let module = module::open(&parsed, context)?;
-    let token = choose(&module, &parsed)?;
-    let session = open_session(&module, &token)?;
-    let pin = if token.needs_login() {
-        Some(login::login(&module, &session, &token, &parsed, context)?)
-    } else {
-        None
-    };
-    let key = object::private_key(&session, &parsed, &token)?;
-    let marks = object::marks(&session, &key)?;
-    if !marks.signs {
-        return Err(Error::new(ErrorKind::Denied, format!("cannot sign with {uri}"))
-            .why("the key was made without the permission to sign (CKA_SIGN)")
-            .hint("use another key: keys list shows them"));
-    }
-    let public_key = object::public_half(&session, &key, with_certificate(context))?;
-    let mechanisms = module
-        .get_mechanism_list(token.slot)
-        .map_err(|cause| failed("cannot ask the token for its mechanisms", cause))?;
-    let able = algorithms(public_key.key_type(), &mechanisms);
-    if able.is_empty() {
-        return Err(Error::new(ErrorKind::Unsupported, format!("cannot sign with {uri}")).why(format!(
-            "the token has no raw signing mechanism for {} keys (CKM_ECDSA, CKM_RSA_PKCS, CKM_EDDSA)",
-            public_key.key_type()
-        )));
-    }
-    let named = Pkcs11Uri { token: None, serial: None, ..key.uri(&token, &Pkcs11Uri::default()) };
-    let info = KeyInfo {
-        uri: key.uri(&token, &parsed).to_string(),
-        public_key,
-        algorithms: able,
-        version: None,
-        location: Location::Token,
-    };
-    let place = Place { module, token: token.uri(), key: named, pin, marks };
-    Ok(Box::new(Pkcs11Signer::new(info, place, session, key.handle)))
+    let parsed = Arc::new(parsed);
+    let (opened, pin) = opened::open(&parsed, Purpose::Use, context)?.login(&parsed, context)?;
+    let (named, with_certificate, deadline) = (uri.to_string(), with_certificate(context), context.deadline);
+    opened.finish("find the key on the token", context, move |opened| {
+        let Opened { module, token, session } = opened;
+        let key = object::private_key(&session, &parsed, &token)?;
+        let marks = object::marks(&session, &key)?;
+        if !marks.signs {
+            return Err(Error::new(ErrorKind::Denied, format!("cannot sign with {named}"))
+                .why("the key was made without the permission to sign (CKA_SIGN)")
+                .hint("use another key: keys list shows them"));
+        }
+        let public_key = object::public_half(&session, &key, with_certificate)?;
+        let mechanisms = module
+            .get_mechanism_list(token.slot)
+            .map_err(|cause| failed("cannot ask the token for its mechanisms", cause))?;
+        let able = algorithms(public_key.key_type(), &mechanisms);
+        if able.is_empty() {
+            return Err(Error::new(ErrorKind::Unsupported, format!("cannot sign with {named}")).why(
+                format!(
+                    "the token has no raw signing mechanism for {} keys (CKM_ECDSA, CKM_RSA_PKCS, CKM_EDDSA)",
+                    public_key.key_type()
+                ),
+            ));
+        }
+        let info = KeyInfo {
+            uri: key.uri(&token, &parsed).to_string(),
+            public_key,
+            algorithms: able,
+            version: None,
+            location: Location::Token,
+        };
+        let key_uri = Pkcs11Uri { token: None, serial: None, ..key.uri(&token, &Pkcs11Uri::default()) };
+        let place = Place { module, token: token.uri(), key: key_uri, pin, marks };
+        Ok(Box::new(Pkcs11Signer::new(info, place, session, key.handle, deadline)) as Box<dyn Signer>)
+    })
 }
 
 /// The public half, without a login unless the token hides it.
 pub(crate) fn public_key(uri: &KeyUri, context: &OpenContext<'_>) -> Result<PublicKey> {
-    let parsed = Pkcs11Uri::parse(uri)?;
-    context.time_left("open the token")?;
-    let module = module::open(&parsed, context)?;
-    let token = choose(&module, &parsed)?;
-    let session = open_session(&module, &token)?;
-    if let Some(key) = shown(&session, &parsed, context)? {
+    let uri = Arc::new(Pkcs11Uri::parse(uri)?);
+    let with_certificate = with_certificate(context);
+    let wanted = Arc::clone(&uri);
+    let act = "find the public key on the token";
+    let (opened, key) = opened::open(&uri, Purpose::Use, context)?.work(act, context, move |opened| {
+        let key = shown(&opened.session, &wanted, with_certificate)?;
+        if key.is_none() && !opened.token.needs_login() {
+            return Err(missing(&opened.session));
+        }
+        Ok(key)
+    })?;
+    if let Some(key) = key {
         return Ok(key);
     }
-    if !token.needs_login() {
-        return Err(missing(&session));
-    }
-    context.events.event(Event::Warning(format!(
-        "{} shows no public key of that name without a login, so its PIN is needed",
-        token.uri()
-    )));
-    login::login(&module, &session, &token, &parsed, context)?;
-    match shown(&session, &parsed, context)? {
-        Some(key) => Ok(key),
-        None => {
-            let key = object::private_key(&session, &parsed, &token)?;
-            object::public_half(&session, &key, with_certificate(context))
+    opened.announce_login(context);
+    let (opened, _) = opened.login(&uri, context)?;
+    opened.finish(act, context, move |opened| {
+        let Opened { token, session, .. } = opened;
+        if let Some(key) = shown(&session, &uri, with_certificate)? {
+            return Ok(key);
         }
-    }
+        let key = object::private_key(&session, &uri, &token)?;
+        object::public_half(&session, &key, with_certificate)
+    })
 }
 
 /// What the token shows now: public objects and certificates, or a visible private key's own public half.
-fn shown(session: &Session, uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<Option<PublicKey>> {
-    if let Some(key) = object::visible(session, uri, with_certificate(context))? {
+fn shown(session: &Session, uri: &Pkcs11Uri, with_certificate: bool) -> Result<Option<PublicKey>> {
+    if let Some(key) = object::visible(session, uri, with_certificate)? {
         return Ok(Some(key));
     }
     let mut private = object::find(session, ObjectClass::PRIVATE_KEY, uri)?;

@@ -9,7 +9,8 @@ use cryptoki::object::ObjectClass;
 
 use crate::errors::failed;
 use crate::object;
-use crate::signer::{algorithms, open_session};
+use crate::opened::{self, open_session};
+use crate::signer::algorithms;
 use crate::token::Token;
 use crate::uri::Pkcs11Uri;
 use crate::{client, module, token};
@@ -29,6 +30,7 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding))
         format!("the module {} may be loaded: only root and you can write it", path.display()),
     );
     let module = module::load(&path)?;
+    say(Severity::Good, "it was loaded and started (C_Initialize)".to_owned());
     if let Ok(info) = module.get_library_info() {
         let version = info.library_version();
         let (major, minor) = (version.major(), version.minor());
@@ -49,7 +51,7 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding))
     for token in &tokens {
         say(Severity::Good, format!("in {} there is {}{}", name, token.uri(), flags(token)));
     }
-    let token = client::choose(&module, &parsed)?;
+    let token = opened::choose(&module, &parsed)?;
     say(Severity::Good, format!("the URI means the token {}", token.uri()));
     if token.info.as_ref().is_some_and(|info| info.user_pin_locked()) {
         say(Severity::Problem, "its PIN is locked".to_owned());

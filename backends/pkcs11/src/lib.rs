@@ -6,6 +6,7 @@ mod errors;
 mod login;
 mod module;
 mod object;
+mod opened;
 mod signer;
 mod store;
 mod token;
@@ -64,6 +65,10 @@ impl Backend for Pkcs11Backend {
 
     fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) {
         doctor::diagnose(uri, context, found);
+    }
+
+    fn loads_libraries(&self) -> bool {
+        true
     }
 
     fn key_store(&self) -> Option<&dyn KeyStore> {

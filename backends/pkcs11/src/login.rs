@@ -34,33 +34,34 @@ pub(crate) enum Pin {
 /// PINs that a token refused in this run.
 static REFUSED: Mutex<Vec<(String, Secret)>> = Mutex::new(Vec::new());
 
-/// Logs in as the user. Returns the PIN that was right, to open the token again if it is lost.
-pub(crate) fn login(
-    module: &Pkcs11,
-    session: &Session,
-    token: &Token,
-    uri: &Pkcs11Uri,
-    context: &OpenContext<'_>,
-) -> Result<Pin> {
+/// The PIN for a token that may be logged in to: its flags are read, and the PIN is fetched. Nothing is sent yet.
+pub(crate) fn prepare(token: &Token, uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<Pin> {
     let name = token.uri().to_string();
-    let what = format!("cannot log in to {name}");
+    let what = cannot_log_in(&name);
     if let Some(info) = &token.info {
         check_flags(info, &what, context)?;
     }
-    let pad = token.info.as_ref().is_some_and(TokenInfo::protected_authentication_path);
-    if pad {
+    if token.info.as_ref().is_some_and(TokenInfo::protected_authentication_path) {
         context.events.event(Event::Warning(format!("enter the PIN at the PIN pad of {name}")));
+        return Ok(Pin::Pad);
     }
-    let pin = if pad { Pin::Pad } else { Pin::Known(fetch(uri, &name, context)?) };
+    let pin = fetch(uri, &name, context)?;
+    if pin.is_empty() {
+        return Err(Error::new(ErrorKind::PinRequired, what).why("the PIN is empty"));
+    }
+    Ok(Pin::Known(pin))
+}
+
+/// Logs in as the user. Returns the PIN that was right, to open the token again if it is lost.
+pub(crate) fn login(module: &Pkcs11, session: &Session, token: &Token, pin: Pin) -> Result<Pin> {
+    let name = token.uri().to_string();
+    let what = cannot_log_in(&name);
     let mut refused_pins = REFUSED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Pin::Known(pin) = &pin {
-        if pin.is_empty() {
-            return Err(Error::new(ErrorKind::PinRequired, what).why("the PIN is empty"));
-        }
-        if refused_pins.iter().any(|(token, refused)| *token == name && refused == pin) {
-            return Err(Error::new(ErrorKind::WrongPin { tries_left: None }, what)
-                .why("the token refused this PIN before, so it was not sent again"));
-        }
+    if let Pin::Known(pin) = &pin
+        && refused_pins.iter().any(|(token, refused)| *token == name && refused == pin)
+    {
+        return Err(Error::new(ErrorKind::WrongPin { tries_left: None }, what)
+            .why("the token refused this PIN before, so it was not sent again"));
     }
     match enter(session, UserType::User, &pin) {
         Ok(()) => Ok(pin),
@@ -72,6 +73,10 @@ pub(crate) fn login(
             Err(explain(module, token, &what, cause))
         }
     }
+}
+
+fn cannot_log_in(token: &str) -> String {
+    format!("cannot log in to {token}")
 }
 
 /// C_Login. That somebody in this process is logged in already is as good: the login belongs to the process.

@@ -35,12 +35,7 @@ const FOLDERS: [&str; 12] = [
     "/opt/homebrew/lib/softhsm",
 ];
 
-/// The module that a URI means, checked and loaded.
-pub(crate) fn open(uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<Pkcs11> {
-    load(&find(uri, context)?)
-}
-
-/// The module's real path, checked.
+/// The real path of the module that a URI means, checked.
 pub(crate) fn find(uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<PathBuf> {
     if context.trust == TrustLevel::Data && (uri.module_path.is_some() || uri.pin.is_some()) {
         return Err(Error::new(ErrorKind::Denied, "cannot use the key URI")

@@ -1,13 +1,14 @@
 //! One opened key: sessions shared by threads, one login, the mechanism of each algorithm, one recovery when the session
 //! is lost.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use countersign_core::digest::HashAlgorithm;
 use countersign_core::encoding;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::signer::{KeyInfo, RawSignature, SignRequest};
-use countersign_core::{Algorithm, Input, KeyType, Scheme, Signer};
+use countersign_core::{Algorithm, Input, KeyType, Scheme, Signer, bounded};
 use cryptoki::context::Pkcs11;
 use cryptoki::error::Error as ModuleError;
 use cryptoki::mechanism::eddsa::{EddsaParams, EddsaSignatureScheme};
@@ -19,7 +20,8 @@ use cryptoki::session::{Session, UserType};
 use crate::errors::{failed, is_lost};
 use crate::login::{self, Pin};
 use crate::object::{self, Marks};
-use crate::token::{self, Token};
+use crate::opened::{open_session, within};
+use crate::token;
 use crate::uri::Pkcs11Uri;
 
 /// Sessions at most; more than this many calls at once gain nothing from a token.
@@ -53,22 +55,52 @@ struct Pool {
 /// A key on a token.
 pub(crate) struct Pkcs11Signer {
     info: KeyInfo,
-    place: Place,
-    pool: Mutex<Pool>,
-    returned: Condvar,
+    sessions: Arc<Sessions>,
+    deadline: Option<Instant>,
 }
 
 impl Pkcs11Signer {
-    pub(crate) fn new(info: KeyInfo, place: Place, session: Session, key: ObjectHandle) -> Self {
+    pub(crate) fn new(
+        info: KeyInfo,
+        place: Place,
+        session: Session,
+        key: ObjectHandle,
+        deadline: Option<Instant>,
+    ) -> Self {
         let pool = Pool {
             idle: vec![Lane { session, key, generation: 0 }],
             open: 1,
             most: MAX_SESSIONS,
             generation: 0,
         };
-        Self { info, place, pool: Mutex::new(pool), returned: Condvar::new() }
+        let sessions = Arc::new(Sessions { place, pool: Mutex::new(pool), returned: Condvar::new() });
+        Self { info, sessions, deadline }
     }
+}
 
+/// How long closing the sessions may take; the end of the process closes them as well.
+const CLOSING: Duration = Duration::from_secs(1);
+
+impl Drop for Pkcs11Signer {
+    fn drop(&mut self) {
+        // Held by a call that never came back, the pool is left as it is.
+        if let Ok(mut pool) = self.sessions.pool.try_lock() {
+            let idle = std::mem::take(&mut pool.idle);
+            drop(pool);
+            // A module may hang here too, when everything is signed.
+            bounded::before(Some(Instant::now() + CLOSING), move || drop(idle));
+        }
+    }
+}
+
+/// The sessions that sign with one key.
+struct Sessions {
+    place: Place,
+    pool: Mutex<Pool>,
+    returned: Condvar,
+}
+
+impl Sessions {
     /// An idle session, or a new one, or the next that comes back.
     fn take(&self) -> Result<Lane> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,6 +176,21 @@ impl Pkcs11Signer {
         lane.session.sign_update(data)?;
         lane.session.sign_final()
     }
+
+    /// One signature, in an idle session; in a new one if that turns out to be lost.
+    fn sign(&self, algorithm: Algorithm, data: &[u8]) -> Result<Vec<u8>> {
+        let mechanism = mechanism(algorithm)?;
+        let mut lane = self.take()?;
+        let mut signed = self.sign_in(&lane, &mechanism, data);
+        if let Err(cause) = &signed
+            && is_lost(cause)
+        {
+            lane = self.recover(lane).map_err(|error| error.within("cannot sign"))?;
+            signed = self.sign_in(&lane, &mechanism, data);
+        }
+        self.give_back(lane);
+        signed.map_err(|cause| failed("the token did not sign", cause))
+    }
 }
 
 impl Signer for Pkcs11Signer {
@@ -153,18 +200,10 @@ impl Signer for Pkcs11Signer {
 
     fn sign_raw(&self, request: &SignRequest<'_>) -> Result<RawSignature> {
         let algorithm = request.algorithm();
-        let (mechanism, data) = prepare(algorithm, request.input())?;
-        let what = || format!("cannot sign with {}", self.info.uri);
-        let mut lane = self.take()?;
-        let mut signed = self.sign_in(&lane, &mechanism, &data);
-        if let Err(cause) = &signed
-            && is_lost(cause)
-        {
-            lane = self.recover(lane).map_err(|error| error.within(what()))?;
-            signed = self.sign_in(&lane, &mechanism, &data);
-        }
-        self.give_back(lane);
-        let bytes = signed.map_err(|cause| failed(what(), cause))?;
+        let data = data(algorithm, request.input())?;
+        let sessions = Arc::clone(&self.sessions);
+        let bytes = within(self.deadline, "sign", move || sessions.sign(algorithm, &data))
+            .map_err(|error| error.with_what(|_| format!("cannot sign with {}", self.info.uri)))?;
         Ok(match algorithm.scheme() {
             // PKCS#11 v3.0 2.3.1: r and s, each as long as the order.
             Scheme::Ecdsa => RawSignature::EcdsaFixed(bytes),
@@ -172,13 +211,6 @@ impl Signer for Pkcs11Signer {
             Scheme::Ed25519 | Scheme::Ed25519ph => RawSignature::Ed25519(bytes),
         })
     }
-}
-
-/// A read-only session: signing writes nothing.
-pub(crate) fn open_session(module: &Pkcs11, token: &Token) -> Result<Session> {
-    module
-        .open_ro_session(token.slot)
-        .map_err(|cause| failed(format!("cannot open a session with {}", token.uri()), cause))
 }
 
 /// What the key can sign: the table's rows for its type whose mechanism the token has. The default comes first.
@@ -196,29 +228,31 @@ pub(crate) fn algorithms(key_type: KeyType, mechanisms: &[MechanismType]) -> Vec
         .collect()
 }
 
-/// The mechanism and what it takes: digests are made here, so that every module signs alike.
-fn prepare<'a>(
-    algorithm: Algorithm,
-    input: Input<'a>,
-) -> Result<(Mechanism<'static>, std::borrow::Cow<'a, [u8]>)> {
-    use std::borrow::Cow::{Borrowed, Owned};
-    match (algorithm.scheme(), input) {
-        (Scheme::Ecdsa, Input::Digest(digest)) => Ok((Mechanism::Ecdsa, Borrowed(digest.bytes()))),
-        (Scheme::RsaPkcs1v15, Input::Digest(digest)) => {
-            Ok((Mechanism::RsaPkcs, Owned(encoding::digest_info(digest))))
-        }
-        (Scheme::RsaPss, Input::Digest(digest)) => {
-            let (hash_alg, mgf) = match digest.algorithm() {
+/// The mechanism that takes a digest made here, so that every module signs alike.
+fn mechanism(algorithm: Algorithm) -> Result<Mechanism<'static>> {
+    Ok(match algorithm.scheme() {
+        Scheme::Ecdsa => Mechanism::Ecdsa,
+        Scheme::RsaPkcs1v15 => Mechanism::RsaPkcs,
+        Scheme::RsaPss => {
+            let hash = algorithm.hash().ok_or_else(|| Error::internal("PSS without a hash"))?;
+            let (hash_alg, mgf) = match hash {
                 HashAlgorithm::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
                 HashAlgorithm::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
                 HashAlgorithm::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
             };
-            let s_len = (digest.bytes().len() as u64).into();
-            Ok((Mechanism::RsaPkcsPss(PkcsPssParams { hash_alg, mgf, s_len }), Borrowed(digest.bytes())))
+            // PKCS#11 counts the salt in bytes; Sigstore's algorithms salt with as many as the hash has.
+            Mechanism::RsaPkcsPss(PkcsPssParams { hash_alg, mgf, s_len: (hash.size() as u64).into() })
         }
-        (Scheme::Ed25519, Input::Message(message)) => {
-            Ok((Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)), Borrowed(message)))
-        }
+        Scheme::Ed25519 | Scheme::Ed25519ph => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
+    })
+}
+
+/// What the mechanism takes: owned, since it goes to another thread.
+fn data(algorithm: Algorithm, input: Input<'_>) -> Result<Vec<u8>> {
+    match (algorithm.scheme(), input) {
+        (Scheme::Ecdsa | Scheme::RsaPss, Input::Digest(digest)) => Ok(digest.bytes().to_vec()),
+        (Scheme::RsaPkcs1v15, Input::Digest(digest)) => Ok(encoding::digest_info(digest)),
+        (Scheme::Ed25519, Input::Message(message)) => Ok(message.to_vec()),
         (Scheme::Ecdsa | Scheme::RsaPkcs1v15 | Scheme::RsaPss | Scheme::Ed25519 | Scheme::Ed25519ph, _) => {
             Err(Error::internal("an input that the core had to refuse"))
         }

@@ -1,11 +1,14 @@
 //! Listing keys, with URIs that can be pasted back, and making them on the token.
 
+use std::sync::Arc;
+
 use countersign_core::backend::{Created, KeySummary, TokenSummary};
 use countersign_core::encoding;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::local_key::LocalKey;
 use countersign_core::signer::Location;
 use countersign_core::{Algorithm, KeyStore, KeyType, KeyUri, OpenContext};
+use cryptoki::context::Pkcs11;
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, ObjectClass};
 use cryptoki::session::Session;
@@ -16,9 +19,9 @@ use crate::Pkcs11Backend;
 use crate::client::with_certificate;
 use crate::errors::failed;
 use crate::object::{self, Object};
-use crate::signer::open_session;
+use crate::opened::{self, Opened, Purpose, open_session, within};
 use crate::uri::Pkcs11Uri;
-use crate::{login, module, token};
+use crate::{module, token};
 
 impl KeyStore for Pkcs11Backend {
     fn list(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
@@ -26,9 +29,9 @@ impl KeyStore for Pkcs11Backend {
     }
 
     fn tokens(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<TokenSummary>> {
-        let parsed = Pkcs11Uri::parse(uri)?;
-        let module = module::open(&parsed, context)?;
-        let (tokens, _) = token::scan(&module)?;
+        let path = module::find(&Pkcs11Uri::parse(uri)?, context)?;
+        let tokens =
+            within(context.deadline, "list the tokens", move || Ok(token::scan(&module::load(&path)?)?.0))?;
         let text = |text: &str| token::unpadded(text).to_owned();
         let summary = |token: token::Token| {
             let info = token.info.as_ref();
@@ -63,12 +66,16 @@ impl KeyStore for Pkcs11Backend {
 /// whose private half alone shows is listed too.
 fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
     let parsed = Pkcs11Uri::parse(uri)?;
-    let module = module::open(&parsed, context)?;
+    let path = module::find(&parsed, context)?;
+    within(context.deadline, "list the keys", move || list_in(&module::load(&path)?, &parsed))
+}
+
+fn list_in(module: &Pkcs11, parsed: &Pkcs11Uri) -> Result<Vec<KeySummary>> {
     let mut keys = Vec::new();
-    for token in token::matching(&module, &parsed)? {
-        let session = open_session(&module, &token)?;
-        let mut objects: Vec<Object> = object::find(&session, ObjectClass::PUBLIC_KEY, &parsed)?;
-        for private in object::find(&session, ObjectClass::PRIVATE_KEY, &parsed)? {
+    for token in token::matching(module, parsed)? {
+        let session = open_session(module, &token)?;
+        let mut objects: Vec<Object> = object::find(&session, ObjectClass::PUBLIC_KEY, parsed)?;
+        for private in object::find(&session, ObjectClass::PRIVATE_KEY, parsed)? {
             if objects.iter().all(|other| (&other.id, &other.label) != (&private.id, &private.label)) {
                 objects.push(private);
             }
@@ -76,7 +83,7 @@ fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
         for found in objects {
             let public_key = object::read(&session, &found)?;
             keys.push(KeySummary {
-                uri: found.uri(&token, &parsed).to_string(),
+                uri: found.uri(&token, parsed).to_string(),
                 public_key,
                 location: Location::Token,
                 notes: Vec::new(),
@@ -90,27 +97,33 @@ fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
 
 /// Makes a key pair whose private half never leaves the token. Label or id come from the URI.
 fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Result<Created> {
-    let parsed = Pkcs11Uri::parse(uri)?;
-    let what = || format!("cannot make a key in {uri}");
+    let parsed = Arc::new(Pkcs11Uri::parse(uri)?);
+    let what = format!("cannot make a key in {uri}");
     let Some(label) = parsed.object.clone().filter(|label| !label.is_empty()) else {
-        return Err(Error::new(ErrorKind::BadUri, what())
+        return Err(Error::new(ErrorKind::BadUri, what)
             .why("the URI gives the key no label")
             .hint("add object=NAME to it"));
     };
-    context.time_left("open the token")?;
-    let module = module::open(&parsed, context)?;
-    // The key is not there yet, so it tells no tokens apart.
-    let token = token::only(token::matching(&module, &parsed)?)?;
-    let session = module
-        .open_rw_session(token.slot)
-        .map_err(|cause| failed(format!("cannot open a session with {}", token.uri()), cause))?;
-    if token.needs_login() {
-        login::login(&module, &session, &token, &parsed, context)?;
-    }
-    refuse_existing(&session, &parsed, &what())?;
-    let id = match parsed.id.clone().filter(|id| !id.is_empty()) {
+    let (opened, _) = opened::open(&parsed, Purpose::Make, context)?.login(&parsed, context)?;
+    let with_certificate = with_certificate(context);
+    opened.finish("make a key on the token", context, move |opened| {
+        make(&opened, &parsed, label, algorithm, with_certificate, &what)
+    })
+}
+
+fn make(
+    opened: &Opened,
+    uri: &Pkcs11Uri,
+    label: Vec<u8>,
+    algorithm: Algorithm,
+    with_certificate: bool,
+    what: &str,
+) -> Result<Created> {
+    let session = &opened.session;
+    refuse_existing(session, uri, what)?;
+    let id = match uri.id.clone().filter(|id| !id.is_empty()) {
         Some(id) => id,
-        None => free_id(&session)?,
+        None => free_id(session)?,
     };
     let shared = [Attribute::Token(true), Attribute::Label(label.clone()), Attribute::Id(id.clone())];
     let (mechanism, kind) = recipe(algorithm.key_type())?;
@@ -125,10 +138,10 @@ fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Re
     ];
     private.extend(shared);
     let (_, key) =
-        session.generate_key_pair(&mechanism, &public, &private).map_err(|cause| failed(what(), cause))?;
+        session.generate_key_pair(&mechanism, &public, &private).map_err(|cause| failed(what, cause))?;
     let key = Object { handle: key, class: ObjectClass::PRIVATE_KEY, id, label };
-    let public_key = object::public_half(&session, &key, with_certificate(context))?;
-    let made = key.uri(&token, &parsed).to_string();
+    let public_key = object::public_half(session, &key, with_certificate)?;
+    let made = key.uri(&opened.token, uri).to_string();
     Ok(Created { uri: made.clone(), public_key, private_path: made.clone(), public_path: made })
 }
 
