@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sigstore_types::bundle::{Bundle as SigstoreBundle, SignatureContent};
 
-pub use write::{legacy_json, message_signature_json};
+pub use write::{Signatory, legacy_json, message_signature_json};
 
 /// The largest bundle read: bundles with SBOM attestations reach some tens of megabytes.
 pub const MAX_BUNDLE_BYTES: u64 = 64 * 1024 * 1024;

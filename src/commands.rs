@@ -11,6 +11,8 @@ mod generate_key_pair;
 mod help;
 mod import_key_pair;
 mod keys;
+mod keys_certificate;
+mod keys_delete;
 mod keys_doctor;
 mod pkcs11_tool;
 mod public_key;

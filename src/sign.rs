@@ -33,10 +33,12 @@ pub fn sign_blob(
     progress: &dyn Fn(usize),
 ) -> Result<SignedBlob> {
     let hash = algorithm.hash().unwrap_or(HashAlgorithm::Sha256);
-    let wanted = Wanted { hashes: vec![hash], message: algorithm.signs_message() };
+    let hashes_itself = signer.info().hashes_itself.contains(&algorithm);
+    let wanted = Wanted { hashes: vec![hash], message: algorithm.signs_message() || hashes_itself };
     let measured = measure(artifact, &wanted, deadline, progress)?;
     let digest = *measured.digest(hash).ok_or_else(|| Error::internal("the wanted digest was not taken"))?;
     let input = match &measured.message {
+        Some(message) if hashes_itself => Input::Hashed(&digest, message),
         Some(message) => Input::Message(message),
         None => Input::Digest(&digest),
     };

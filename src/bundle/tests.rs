@@ -7,8 +7,11 @@ use super::*;
 use crate::verify::Material;
 
 fn good() -> String {
-    let json =
-        message_signature_json(&STANDARD.encode([7; 32]), &HashAlgorithm::Sha256.digest(b"x"), b"signature");
+    let json = message_signature_json(
+        Signatory::Hint(&STANDARD.encode([7; 32])),
+        &HashAlgorithm::Sha256.digest(b"x"),
+        b"signature",
+    );
     String::from_utf8(json).unwrap()
 }
 
@@ -23,7 +26,7 @@ fn reads_what_it_writes() {
     assert_eq!(material.signature, b"signature");
     assert_eq!(material.digest, Some(HashAlgorithm::Sha256.digest(b"x")));
     assert_eq!(material.hint, Some(STANDARD.encode([7; 32])));
-    let legacy = parse(&legacy_json(b"signature")).unwrap();
+    let legacy = parse(&legacy_json(b"signature", None)).unwrap();
     assert_eq!(Material::from_bundle(&legacy).unwrap().signature, b"signature");
 }
 
@@ -80,7 +83,7 @@ fn refuses_base64_that_is_not_canonical() {
     let json = json.replace(&STANDARD.encode(b"signature"), &canonical);
     assert!(parse(json.as_bytes()).is_ok());
     refused(&json.replace(&canonical, &canonical.replace("MQ==", "MR==")));
-    let legacy = String::from_utf8(legacy_json(b"signature1")).unwrap().replace("MQ==", "MR==");
+    let legacy = String::from_utf8(legacy_json(b"signature1", None)).unwrap().replace("MQ==", "MR==");
     assert!(Material::from_bundle(&parse(legacy.as_bytes()).unwrap()).is_err());
 }
 

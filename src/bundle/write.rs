@@ -20,13 +20,20 @@ struct MessageBundle<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Material<'a> {
-    public_key: Hint<'a>,
+enum Material<'a> {
+    PublicKey(Hint<'a>),
+    Certificate(RawBytes),
 }
 
 #[derive(Serialize)]
 struct Hint<'a> {
     hint: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBytes {
+    raw_bytes: String,
 }
 
 #[derive(Serialize)]
@@ -42,11 +49,25 @@ struct MessageDigest {
     digest: String,
 }
 
-/// A v0.3 bundle with a message signature by a key named by its hint: UTF-8 JSON without a line ending.
-pub fn message_signature_json(hint: &str, digest: &Digest, signature: &[u8]) -> Vec<u8> {
+/// What a bundle says of the key that signed.
+#[derive(Debug, Clone, Copy)]
+pub enum Signatory<'a> {
+    /// Its name alone, as [`PublicKey::hint`](countersign_core::PublicKey::hint) writes it.
+    Hint(&'a str),
+    /// Its certificate, DER.
+    Certificate(&'a [u8]),
+}
+
+/// A v0.3 bundle with a message signature: UTF-8 JSON without a line ending.
+pub fn message_signature_json(signatory: Signatory<'_>, digest: &Digest, signature: &[u8]) -> Vec<u8> {
     let bundle = MessageBundle {
         media_type: MEDIA_TYPE,
-        verification_material: Material { public_key: Hint { hint } },
+        verification_material: match signatory {
+            Signatory::Hint(hint) => Material::PublicKey(Hint { hint }),
+            Signatory::Certificate(der) => {
+                Material::Certificate(RawBytes { raw_bytes: STANDARD.encode(der) })
+            }
+        },
         message_signature: MessageSignature {
             message_digest: MessageDigest {
                 algorithm: digest.algorithm().bundle_name(),
@@ -61,10 +82,13 @@ pub fn message_signature_json(hint: &str, digest: &Digest, signature: &[u8]) -> 
     json
 }
 
-/// Cosign's older blob bundle around one signature.
-pub fn legacy_json(signature: &[u8]) -> Vec<u8> {
-    let bundle =
-        LegacyBundle { base64_signature: STANDARD.encode(signature), cert: None, rekor_bundle: None };
+/// Cosign's older blob bundle around one signature; the certificate in PEM.
+pub fn legacy_json(signature: &[u8], certificate: Option<&str>) -> Vec<u8> {
+    let bundle = LegacyBundle {
+        base64_signature: STANDARD.encode(signature),
+        cert: certificate.map(|pem| STANDARD.encode(pem)),
+        rekor_bundle: None,
+    };
     serde_json::to_vec(&bundle).expect("plain structs of strings always serialise into memory")
 }
 

@@ -7,6 +7,8 @@ use serde_json::json;
 
 use super::Run;
 use super::flags::key::PasswordFlags;
+use super::keys_certificate::{ImportCertificate, ShowCertificate};
+use super::keys_delete::Delete;
 use super::keys_doctor::Doctor;
 use crate::backends;
 use crate::exit::Failure;
@@ -28,6 +30,9 @@ enum KeysCommand {
         store: String,
     },
     Doctor(Doctor),
+    Delete(Delete),
+    Certificate(ShowCertificate),
+    ImportCertificate(ImportCertificate),
 }
 
 impl Keys {
@@ -65,7 +70,10 @@ impl Keys {
                 run.report.data(json!({ "keys": rows.collect::<Vec<_>>() }));
                 Ok(())
             }
-            KeysCommand::Doctor(doctor) => doctor.execute(run),
+            KeysCommand::Doctor(command) => command.execute(run),
+            KeysCommand::Delete(command) => command.execute(run),
+            KeysCommand::Certificate(command) => command.execute(run),
+            KeysCommand::ImportCertificate(command) => command.execute(run),
         }
     }
 }

@@ -10,12 +10,13 @@ use clap::Args;
 use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind};
 use countersign_core::whole_file::{self, WriteOptions};
-use countersign_core::{Algorithm, KeyUri, Signer};
+use countersign_core::{Algorithm, Certificate, KeyUri, Signer};
 
 use super::Run;
 use super::flags::key::{PasswordFlags, parse_algorithm};
 use super::flags::switches::parse_bool;
 use crate::artifact::Artifact;
+use crate::bundle::Signatory;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -299,11 +300,14 @@ impl SignBlob {
     }
 
     fn bundle_bytes(&self, signer: &dyn Signer, signed: &SignedBlob) -> Vec<u8> {
+        let (hint, certificate) = (signer.info().public_key.hint(), signer.info().certificate.as_deref());
+        let signature = signed.signature.bytes();
         if self.new_bundle_format {
-            let hint = signer.info().public_key.hint();
-            bundle::message_signature_json(&hint, &signed.digest, signed.signature.bytes())
+            let signatory = certificate.map_or(Signatory::Hint(&hint), Signatory::Certificate);
+            bundle::message_signature_json(signatory, &signed.digest, signature)
         } else {
-            bundle::legacy_json(signed.signature.bytes())
+            let pem = certificate.and_then(|der| Certificate::from_der(der).ok()).map(|read| read.to_pem());
+            bundle::legacy_json(signature, pem.as_deref())
         }
     }
 }

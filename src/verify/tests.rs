@@ -22,8 +22,7 @@ impl Signer for Local {
 fn key(key_type: KeyType) -> Box<dyn Signer> {
     let key = LocalKey::generate(key_type).unwrap();
     let (public_key, algorithms) = (key.public_key().clone(), key.algorithms());
-    let info =
-        KeyInfo { uri: "test:key".into(), public_key, algorithms, version: None, location: Location::File };
+    let info = KeyInfo::new("test:key".into(), public_key, algorithms, Location::File);
     Box::new(Local(key, info))
 }
 

@@ -35,18 +35,21 @@ const OUR_FLAGS: [(&str, &[&str]); 14] = [
     ("pkcs11-tool list-keys-uris", &["--report"]),
     (
         "sign-blob",
-        &["--files-from", "--bundle-dir", "--allow-final-pin-try", "--password-source", "--report"],
+        &["--files-from", "--bundle-dir", "--allow-final-pin-try", "--password-source", "--wait", "--report"],
     ),
-    ("verify-blob", &["--signing-algorithm", "--allow-final-pin-try", "--password-source", "--report"]),
+    (
+        "verify-blob",
+        &["--signing-algorithm", "--allow-final-pin-try", "--password-source", "--wait", "--report"],
+    ),
     (
         "generate-key-pair",
-        &["--signing-algorithm", "--yes", "--allow-final-pin-try", "--password-source", "--report"],
+        &["--signing-algorithm", "--yes", "--allow-final-pin-try", "--password-source", "--wait", "--report"],
     ),
     (
         "import-key-pair",
-        &["--allow-final-pin-try", "--password-source", "--import-password-source", "--report"],
+        &["--allow-final-pin-try", "--password-source", "--wait", "--import-password-source", "--report"],
     ),
-    ("public-key", &["--allow-final-pin-try", "--password-source", "--report"]),
+    ("public-key", &["--allow-final-pin-try", "--password-source", "--wait", "--report"]),
     ("bundle inspect", &["--report"]),
     ("bundle", &["--report"]),
     ("completion", &["--report"]),

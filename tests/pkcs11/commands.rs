@@ -86,7 +86,13 @@ pub(super) fn refused_sign(key: &str) -> [&str; 7] {
 }
 
 /// Verifies the bundle's signature with OpenSSL and the public key that OpenSSL wrote.
-fn openssl_verifies(world: &World, key_type: KeyType, public: &Path, bundle: &str, artifact: &str) -> bool {
+pub(super) fn openssl_verifies(
+    world: &World,
+    key_type: KeyType,
+    public: &Path,
+    bundle: &str,
+    artifact: &str,
+) -> bool {
     let json: serde_json::Value = serde_json::from_slice(&fs::read(world.path(bundle)).unwrap()).unwrap();
     let signature = json.pointer("/messageSignature/signature").unwrap().as_str().unwrap();
     fs::write(world.path("signature"), STANDARD.decode(signature).unwrap()).unwrap();

@@ -3,11 +3,11 @@
 use std::fs;
 
 use countersign::backends;
-use countersign_core::{ErrorKind, KeyUri, conformance};
+use countersign_core::{ErrorKind, HashAlgorithm, KeyType, KeyUri, conformance};
 
-use super::commands::{World, refused_sign};
+use super::commands::{World, openssl_verifies, refused_sign};
 use crate::support::child::in_child_with;
-use crate::support::tokens::{Chaos, PIN, SoftHsm};
+use crate::support::tokens::{Chaos, Kryoptic, PIN, SoftHsm};
 use crate::support::{stderr, stdout};
 
 const KEY: &str = "pkcs11:token=countersign;object=p256";
@@ -205,8 +205,8 @@ fn signs_on_a_token_whose_description_cannot_be_read() {
 fn a_mechanism_that_is_missing_is_said_before_signing() {
     let Some((chaos, world)) = chaos() else { return };
     // CKM_ECDSA.
-    chaos.rules("hide mechanism 0x1041");
-    world.refuse(&refused_sign(KEY), Some(PIN), &["no raw signing mechanism"]);
+    chaos.rules("hide mechanism 0x1041\nhide mechanism 0x1044");
+    world.refuse(&refused_sign(KEY), Some(PIN), &["no mechanism that signs"]);
     assert_eq!(chaos.count("C_SignInit"), 0);
 }
 
@@ -297,4 +297,65 @@ fn a_wrong_pin_is_not_sent_again_in_one_run() {
     assert_eq!(logins(), 2, "another PIN is sent");
     let world = conformance::World::with_secret(PIN.as_bytes());
     assert!(backend.open_signer(&uri, &world.context()).is_ok());
+}
+
+/// Modules of HSMs that sign messages only: the digest mechanisms are hidden, and those that hash are left.
+#[test]
+fn a_module_that_hashes_itself_gets_the_message() {
+    let Some(chaos) = SoftHsm::new().and_then(Chaos::over) else { return };
+    // CKM_RSA_PKCS and CKM_RSA_PKCS_PSS.
+    chaos.rules("hide mechanism 0x1\nhide mechanism 0xd");
+    signs_messages(&World::new(&chaos), "rsa2048", KeyType::Rsa2048, &["", "rsa-sign-pss-2048-sha256"]);
+    let Some(chaos) = Kryoptic::new().and_then(Chaos::over) else { return };
+    // CKM_ECDSA.
+    chaos.rules("hide mechanism 0x1041");
+    signs_messages(&World::new(&chaos), "p256", KeyType::P256, &[""]);
+    signs_messages(&World::new(&chaos), "p384", KeyType::P384, &[""]);
+}
+
+fn signs_messages(world: &World, object: &str, key_type: KeyType, algorithms: &[&str]) {
+    let key = format!("pkcs11:token=countersign;object={object}");
+    fs::write(world.path("key.pub"), world.ok(&["public-key", "--key", &key], None).stdout).unwrap();
+    for algorithm in algorithms {
+        let chosen = format!("--signing-algorithm={algorithm}");
+        let chosen = if algorithm.is_empty() { vec![] } else { vec![chosen.as_str()] };
+        let mut sign =
+            vec!["sign-blob", "--tlog-upload=false", "--key", &key, "--bundle", "hashed.json", "blob"];
+        sign.extend(&chosen);
+        world.ok(&sign, Some(PIN));
+        let mut verify =
+            vec!["verify-blob", "--insecure-ignore-tlog", "--key", "key.pub", "--bundle", "hashed.json"];
+        verify.extend(&chosen);
+        world.ok(&[&verify[..], &["blob"]].concat(), None);
+        world.refuse(&[&verify[..], &["changed"]].concat(), None, &["for another artifact"]);
+        if algorithm.is_empty() {
+            assert!(
+                openssl_verifies(world, key_type, &world.path("key.pub"), "hashed.json", "blob"),
+                "{key}"
+            );
+        }
+    }
+    let digest = HashAlgorithm::Sha256.digest(b"to be signed").to_string();
+    let mut refused = refused_sign(&key);
+    refused[6] = &digest;
+    world.refuse(&refused, Some(PIN), &[]);
+}
+
+/// PKCS#11 v3.0 5.6.8: each signature of such a key wants a login of its own, between C_SignInit and the signature.
+#[test]
+fn a_key_that_always_authenticates_gets_its_own_login_each_time() {
+    let Some(chaos) = Kryoptic::new().and_then(Chaos::over) else { return };
+    let world = World::new(&chaos);
+    let names = batch(&world);
+    chaos.rules("always-authenticate");
+    world.ok(&sign_batch(&names), Some(PIN));
+    assert_eq!(signed(&world, &names), 20);
+    // One login as the user, and one for each signature.
+    assert_eq!(chaos.count("C_Login"), 21);
+    for name in &names {
+        let bundle = format!("{name}.sigstore.json");
+        world.ok(&["verify-blob", "--key", KEY, "--insecure-ignore-tlog", "--bundle", &bundle, name], None);
+    }
+    chaos.rules("always-authenticate\nC_Login 0xa0 user=2");
+    world.refuse(&refused_sign(KEY), Some(PIN), &["CKR_PIN_INCORRECT"]);
 }

@@ -85,7 +85,10 @@ fn every_algorithm_signs(uri: &str, signer: &dyn Signer) -> Vec<Algorithm> {
     assert_eq!(able.first(), Some(&key_type.default_algorithm()), "{uri}: the default comes first");
     for algorithm in Algorithm::all() {
         let digest = algorithm.hash().map(|hash| hash.digest(message));
-        let input = digest.as_ref().map_or(Input::Message(message), Input::Digest);
+        let hashes_itself = signer.info().hashes_itself.contains(&algorithm);
+        let input = digest.as_ref().map_or(Input::Message(message), |digest| {
+            if hashes_itself { Input::Hashed(digest, message) } else { Input::Digest(digest) }
+        });
         let signed = signer.sign(algorithm, input);
         if able.contains(&algorithm) {
             let signature = signed.unwrap_or_else(|error| panic!("{uri}, {algorithm}: {error}"));
@@ -118,7 +121,9 @@ fn many_threads_sign_at_once(uri: &str, signer: &dyn Signer) {
             scope.spawn(move || {
                 let message = format!("message {thread}");
                 let digest = algorithm.hash().map(|hash| hash.digest(message.as_bytes()));
-                let input = digest.as_ref().map_or(Input::Message(message.as_bytes()), Input::Digest);
+                let input = digest.as_ref().map_or(Input::Message(message.as_bytes()), |digest| {
+                    Input::Hashed(digest, message.as_bytes())
+                });
                 signer
                     .sign(algorithm, input)
                     .unwrap_or_else(|error| panic!("{uri}, thread {thread}: {error}"));

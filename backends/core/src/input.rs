@@ -12,17 +12,36 @@ pub enum Input<'a> {
     Digest(&'a Digest),
     /// For pure Ed25519.
     Message(&'a [u8]),
+    /// For a digest algorithm in a store that hashes by itself: the digest, and the message it was made of.
+    Hashed(&'a Digest, &'a [u8]),
 }
 
 impl Input<'_> {
+    /// What is verified: the digest, or the message for algorithms without one.
+    pub fn essence(self) -> Self {
+        match self {
+            Self::Hashed(digest, _) => Self::Digest(digest),
+            other => other,
+        }
+    }
+
     /// Refuses input that the algorithm does not take: never a silent hash, never a truncated one.
     pub(crate) fn check(&self, algorithm: Algorithm) -> Result<()> {
         let why = match (self, algorithm.hash()) {
-            (Input::Digest(digest), Some(hash)) if digest.algorithm() == hash => return Ok(()),
-            (Input::Digest(digest), Some(hash)) => {
+            (Input::Hashed(_, message), Some(_)) if message.len() as u64 > MAX_MESSAGE_BYTES => {
+                format!(
+                    "the message is larger than {MAX_MESSAGE_BYTES} bytes, and the key store wants all of it"
+                )
+            }
+            (Input::Digest(digest) | Input::Hashed(digest, _), Some(hash)) if digest.algorithm() == hash => {
+                return Ok(());
+            }
+            (Input::Digest(digest) | Input::Hashed(digest, _), Some(hash)) => {
                 format!("it takes a {hash} digest, not {}", digest.algorithm())
             }
-            (Input::Digest(_), None) => "it signs the whole message, not a digest".to_owned(),
+            (Input::Digest(_) | Input::Hashed(..), None) => {
+                "it signs the whole message, not a digest".to_owned()
+            }
             (Input::Message(_), Some(hash)) => format!("it takes a {hash} digest, not a message"),
             (Input::Message(message), None) if message.len() as u64 > MAX_MESSAGE_BYTES => {
                 format!("the message is larger than {MAX_MESSAGE_BYTES} bytes")

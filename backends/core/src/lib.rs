@@ -11,6 +11,7 @@
 pub mod algorithm;
 pub mod backend;
 pub mod bounded;
+pub mod certificate;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
@@ -31,6 +32,7 @@ pub mod whole_file;
 
 pub use algorithm::{Algorithm, KeyType, Scheme};
 pub use backend::{Ability, Attester, Backend, KeyStore, KeySummary};
+pub use certificate::Certificate;
 pub use context::{Cancellation, Events, OpenContext, Prompt, TrustLevel, Variable};
 pub use digest::{Digest, HashAlgorithm, Hasher};
 pub use error::{Error, ErrorKind, Retry};

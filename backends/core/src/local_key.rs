@@ -109,7 +109,7 @@ impl LocalKey {
     /// Signs a request of the core's. The core verifies the result before it leaves.
     pub fn sign_raw(&self, request: &SignRequest<'_>) -> Result<RawSignature> {
         let failed = |_| Error::internal(format!("cannot sign with {}", request.algorithm()));
-        match (&self.key, request.input()) {
+        match (&self.key, request.input().essence()) {
             (Key::Ecdsa(pair), Input::Digest(digest)) => {
                 // The pair carries the hash of its own algorithm; another hash needs the pair under that name.
                 let own = request.algorithm() == request.algorithm().key_type().default_algorithm();
@@ -140,7 +140,7 @@ impl LocalKey {
                     .map_err(|_| Error::internal("cannot sign with ed25519-ph"))?;
                 Ok(RawSignature::Ed25519(signature.to_bytes().to_vec()))
             }
-            (Key::Ecdsa(_) | Key::Rsa(_), Input::Message(_)) => {
+            (Key::Ecdsa(_) | Key::Rsa(_), Input::Message(_)) | (_, Input::Hashed(..)) => {
                 Err(Error::internal("a message for a key that takes digests"))
             }
         }

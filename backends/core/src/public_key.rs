@@ -164,10 +164,14 @@ impl PublicKey {
         }
         input.check(algorithm)?;
         let verified = match (algorithm.scheme(), input) {
-            (Scheme::Ed25519ph, Input::Digest(digest)) => self.verify_ed25519ph(digest, signature),
-            (_, Input::Digest(digest)) => UnparsedPublicKey::new(verification(algorithm), &self.key)
-                .verify_digest(digest.aws(), signature)
-                .is_ok(),
+            (Scheme::Ed25519ph, Input::Digest(digest) | Input::Hashed(digest, _)) => {
+                self.verify_ed25519ph(digest, signature)
+            }
+            (_, Input::Digest(digest) | Input::Hashed(digest, _)) => {
+                UnparsedPublicKey::new(verification(algorithm), &self.key)
+                    .verify_digest(digest.aws(), signature)
+                    .is_ok()
+            }
             (_, Input::Message(message)) => {
                 UnparsedPublicKey::new(verification(algorithm), &self.key).verify(message, signature).is_ok()
             }

@@ -41,10 +41,29 @@ pub struct KeyInfo {
     pub public_key: PublicKey,
     /// What this key can sign, the default first. Settled at opening.
     pub algorithms: Vec<Algorithm>,
+    /// Those of them for which the store makes the digest: they take [`Input::Hashed`].
+    pub hashes_itself: Vec<Algorithm>,
+    /// The certificate that lies beside the key: DER, RFC 5280. Nothing is checked but that it holds this key.
+    pub certificate: Option<Vec<u8>>,
     /// The version, where the store has versions: resolved once, signed with, reported.
     pub version: Option<String>,
     /// Where the private half lives.
     pub location: Location,
+}
+
+impl KeyInfo {
+    /// A key without version or certificate, in a store that takes digests.
+    pub fn new(uri: String, public_key: PublicKey, algorithms: Vec<Algorithm>, location: Location) -> Self {
+        Self {
+            uri,
+            public_key,
+            algorithms,
+            hashes_itself: Vec::new(),
+            certificate: None,
+            version: None,
+            location,
+        }
+    }
 }
 
 /// One signature to be made. Only the core makes these.
@@ -121,9 +140,17 @@ impl dyn Signer + '_ {
                 .hint(format!("it does: {}", algorithm::names(&info.algorithms))));
         }
         input.check(algorithm)?;
+        if info.hashes_itself.contains(&algorithm) && matches!(input, Input::Digest(_)) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("cannot sign a digest with {}", info.uri),
+            )
+            .why("this key store takes the whole message and hashes it by itself")
+            .hint("sign the file instead of its digest"));
+        }
         let raw = self.sign_raw(&SignRequest { algorithm, input })?;
         let bytes = encode(algorithm, raw)?;
-        info.public_key.verify(algorithm, input, &bytes).map_err(|_| {
+        info.public_key.verify(algorithm, input.essence(), &bytes).map_err(|_| {
             Error::new(ErrorKind::Integrity, format!("the signature made with {} is withheld", info.uri))
                 .why("it does not match the key's own public half")
                 .hint("the key store returned a wrong signature: check the device or service before signing again")

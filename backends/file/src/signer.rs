@@ -31,13 +31,7 @@ pub(crate) fn open(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Si
     let content = load(&place, context)?;
     warn_of_readers(&place, &content, context);
     let key = unlock(uri, &content, context)?;
-    let info = KeyInfo {
-        uri: uri.to_string(),
-        public_key: key.public_key().clone(),
-        algorithms: key.algorithms(),
-        version: None,
-        location: Location::File,
-    };
+    let info = KeyInfo::new(uri.to_string(), key.public_key().clone(), key.algorithms(), Location::File);
     Ok(Box::new(FileSigner { info, key }))
 }
 

@@ -8,10 +8,11 @@ use countersign_core::{KeyUri, OpenContext, PublicKey, Signer};
 use cryptoki::object::ObjectClass;
 use cryptoki::session::Session;
 
+use crate::certificate;
 use crate::errors::failed;
 use crate::object;
 use crate::opened::{self, Opened, Purpose};
-use crate::signer::{Pkcs11Signer, Place, algorithms};
+use crate::signer::{Pkcs11Signer, Place, Way, algorithms};
 use crate::uri::Pkcs11Uri;
 
 /// Set to anything but empty or `0`: certificates on the token are not looked at.
@@ -46,26 +47,46 @@ pub(crate) fn open(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Si
         let mechanisms = module
             .get_mechanism_list(token.slot)
             .map_err(|cause| failed("cannot ask the token for its mechanisms", cause))?;
-        let able = algorithms(public_key.key_type(), &mechanisms);
+        let able = algorithms(public_key.key_type(), &mechanisms, marks.always_authenticate);
         if able.is_empty() {
             return Err(Error::new(ErrorKind::Unsupported, format!("cannot sign with {named}")).why(
                 format!(
-                    "the token has no raw signing mechanism for {} keys (CKM_ECDSA, CKM_RSA_PKCS, CKM_EDDSA)",
+                    "the token has no mechanism that signs with {} keys (CKM_ECDSA, CKM_RSA_PKCS, CKM_EDDSA and their kin)",
                     public_key.key_type()
                 ),
             ));
         }
+        let hashed = able.iter().filter(|(_, way)| *way == Way::Message).map(|(algorithm, _)| *algorithm);
         let info = KeyInfo {
-            uri: key.uri(&token, &parsed).to_string(),
-            public_key,
-            algorithms: able,
-            version: None,
-            location: Location::Token,
+            hashes_itself: hashed.collect(),
+            certificate: certificate(&session, &key, &public_key, with_certificate)?,
+            ..KeyInfo::new(
+                key.uri(&token, &parsed).to_string(),
+                public_key,
+                able.iter().map(|(algorithm, _)| *algorithm).collect(),
+                Location::Token,
+            )
         };
         let key_uri = Pkcs11Uri { token: None, serial: None, ..key.uri(&token, &Pkcs11Uri::default()) };
         let place = Place { module, token: token.uri(), key: key_uri, pin, marks };
         Ok(Box::new(Pkcs11Signer::new(info, place, session, key.handle, deadline)) as Box<dyn Signer>)
     })
+}
+
+/// What a bundle carries for those who trust the certificate's issuer. A self-issued one tells them nothing, and keeps
+/// Cosign from verifying with the key.
+fn certificate(
+    session: &Session,
+    key: &object::Object,
+    public_key: &PublicKey,
+    with_certificate: bool,
+) -> Result<Option<Vec<u8>>> {
+    if !with_certificate {
+        return Ok(None);
+    }
+    let found = certificate::beside(session, key, public_key)?;
+    let issued = found.into_iter().map(|(_, certificate)| certificate).find(|one| !one.is_self_issued());
+    Ok(issued.map(|certificate| certificate.der().to_vec()))
 }
 
 /// The public half, without a login unless the token hides it.
@@ -108,7 +129,7 @@ fn shown(session: &Session, uri: &Pkcs11Uri, with_certificate: bool) -> Result<O
     object::read(session, &private.remove(0))
 }
 
-fn missing(session: &Session) -> Error {
+pub(crate) fn missing(session: &Session) -> Error {
     let there = object::find(session, ObjectClass::PUBLIC_KEY, &Pkcs11Uri::default()).unwrap_or_default();
     let labels: Vec<_> =
         there.iter().map(|object| String::from_utf8_lossy(&object.label).into_owned()).collect();

@@ -63,11 +63,11 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding))
     match object::visible(&session, &parsed, client::with_certificate(context))? {
         Some(key) => {
             say(Severity::Good, format!("it shows the public {} key, {}", key.key_type(), key.fingerprint()));
-            let able = algorithms(key.key_type(), &mechanisms);
+            let able = algorithms(key.key_type(), &mechanisms, false);
             if able.is_empty() {
-                say(Severity::Problem, "the token has no raw signing mechanism for it".to_owned());
+                say(Severity::Problem, "the token has no mechanism that signs with it".to_owned());
             } else {
-                say(Severity::Good, format!("the token signs with {}", algorithm::names(&able)));
+                say(Severity::Good, format!("the token signs with {}", algorithm::names(&able.iter().map(|(algorithm, _)| *algorithm).collect::<Vec<_>>())));
             }
         }
         None => say(

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod certificate;
 mod client;
+mod delete;
 mod doctor;
 mod errors;
 mod login;
@@ -52,7 +54,7 @@ impl Backend for Pkcs11Backend {
     }
 
     fn abilities(&self) -> &'static [Ability] {
-        &[Ability::List, Ability::Generate]
+        &[Ability::List, Ability::Generate, Ability::Delete, Ability::Certificates]
     }
 
     fn open_signer<'a>(&self, uri: &KeyUri, context: &OpenContext<'a>) -> Result<Box<dyn Signer + 'a>> {

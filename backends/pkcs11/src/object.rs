@@ -39,6 +39,15 @@ impl Object {
             ..token.uri()
         }
     }
+
+    /// What its other halves are found by: its id, or its label where it has no id.
+    pub(crate) fn twin(&self) -> Pkcs11Uri {
+        Pkcs11Uri {
+            id: Some(self.id.clone()).filter(|id| !id.is_empty()),
+            object: Some(self.label.clone()).filter(|_| self.id.is_empty()),
+            ..Pkcs11Uri::default()
+        }
+    }
 }
 
 /// Every object of a class that has the URI's label and id.
@@ -130,12 +139,7 @@ pub(crate) fn attributes(
 
 /// The public half beside a private key: its public object, its certificate, what the private key itself tells.
 pub(crate) fn public_half(session: &Session, key: &Object, with_certificate: bool) -> Result<PublicKey> {
-    let twin = Pkcs11Uri {
-        id: Some(key.id.clone()).filter(|id| !id.is_empty()),
-        object: Some(key.label.clone()).filter(|_| key.id.is_empty()),
-        ..Pkcs11Uri::default()
-    };
-    if let Some(public_key) = visible(session, &twin, with_certificate)? {
+    if let Some(public_key) = visible(session, &key.twin(), with_certificate)? {
         return Ok(public_key);
     }
     read(session, key)?.ok_or_else(|| {

@@ -178,8 +178,8 @@ impl Sessions {
     }
 
     /// One signature, in an idle session; in a new one if that turns out to be lost.
-    fn sign(&self, algorithm: Algorithm, data: &[u8]) -> Result<Vec<u8>> {
-        let mechanism = mechanism(algorithm)?;
+    fn sign(&self, algorithm: Algorithm, way: Way, data: &[u8]) -> Result<Vec<u8>> {
+        let mechanism = mechanism(algorithm, way)?;
         let mut lane = self.take()?;
         let mut signed = self.sign_in(&lane, &mechanism, data);
         if let Err(cause) = &signed
@@ -200,9 +200,11 @@ impl Signer for Pkcs11Signer {
 
     fn sign_raw(&self, request: &SignRequest<'_>) -> Result<RawSignature> {
         let algorithm = request.algorithm();
-        let data = data(algorithm, request.input())?;
+        let hashes_itself = self.info.hashes_itself.contains(&algorithm);
+        let way = if hashes_itself { Way::Message } else { Way::Digest };
+        let data = data(algorithm, way, request.input())?;
         let sessions = Arc::clone(&self.sessions);
-        let bytes = within(self.deadline, "sign", move || sessions.sign(algorithm, &data))
+        let bytes = within(self.deadline, "sign", move || sessions.sign(algorithm, way, &data))
             .map_err(|error| error.with_what(|_| format!("cannot sign with {}", self.info.uri)))?;
         Ok(match algorithm.scheme() {
             // PKCS#11 v3.0 2.3.1: r and s, each as long as the order.
@@ -213,48 +215,85 @@ impl Signer for Pkcs11Signer {
     }
 }
 
-/// What the key can sign: the table's rows for its type whose mechanism the token has. The default comes first.
-pub(crate) fn algorithms(key_type: KeyType, mechanisms: &[MechanismType]) -> Vec<Algorithm> {
-    let has = |mechanism| mechanisms.contains(&mechanism);
-    key_type
-        .algorithms()
-        .filter(|algorithm| match algorithm.scheme() {
-            Scheme::Ecdsa => has(MechanismType::ECDSA),
-            Scheme::RsaPkcs1v15 => has(MechanismType::RSA_PKCS),
-            Scheme::RsaPss => has(MechanismType::RSA_PKCS_PSS),
-            Scheme::Ed25519 => has(MechanismType::EDDSA),
-            Scheme::Ed25519ph => false,
-        })
-        .collect()
+/// How a token makes a signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It takes a digest made here, so that every module signs alike.
+    Digest,
+    /// It takes the message and hashes it itself.
+    Message,
 }
 
-/// The mechanism that takes a digest made here, so that every module signs alike.
-fn mechanism(algorithm: Algorithm) -> Result<Mechanism<'static>> {
-    Ok(match algorithm.scheme() {
-        Scheme::Ecdsa => Mechanism::Ecdsa,
-        Scheme::RsaPkcs1v15 => Mechanism::RsaPkcs,
-        Scheme::RsaPss => {
-            let hash = algorithm.hash().ok_or_else(|| Error::internal("PSS without a hash"))?;
+/// What the key can sign, and how: the table's rows for its type whose mechanism the token has. The default comes first.
+///
+/// A key that always authenticates signs in several calls, with its login in between, and only the mechanisms that hash
+/// surely allow that (PKCS#11 v3.0 2.1 and 2.3, tables of mechanisms).
+pub(crate) fn algorithms(
+    key_type: KeyType,
+    mechanisms: &[MechanismType],
+    always_authenticates: bool,
+) -> Vec<(Algorithm, Way)> {
+    let [first, second] =
+        if always_authenticates { [Way::Message, Way::Digest] } else { [Way::Digest, Way::Message] };
+    let way = |algorithm: Algorithm| {
+        let has = |way| {
+            let wanted = mechanism(algorithm, way).ok()?;
+            mechanisms.contains(&wanted.mechanism_type()).then_some((algorithm, way))
+        };
+        has(first).or_else(|| has(second))
+    };
+    key_type.algorithms().filter_map(way).collect()
+}
+
+/// PKCS#11 v3.0 2.1 and 2.3: the mechanism of an algorithm.
+fn mechanism(algorithm: Algorithm, way: Way) -> Result<Mechanism<'static>> {
+    use HashAlgorithm::{Sha256, Sha384, Sha512};
+    Ok(match (algorithm.scheme(), way, algorithm.hash()) {
+        (Scheme::Ecdsa, Way::Digest, _) => Mechanism::Ecdsa,
+        (Scheme::Ecdsa, Way::Message, Some(Sha256)) => Mechanism::EcdsaSha256,
+        (Scheme::Ecdsa, Way::Message, Some(Sha384)) => Mechanism::EcdsaSha384,
+        (Scheme::Ecdsa, Way::Message, Some(Sha512)) => Mechanism::EcdsaSha512,
+        (Scheme::RsaPkcs1v15, Way::Digest, _) => Mechanism::RsaPkcs,
+        (Scheme::RsaPkcs1v15, Way::Message, Some(Sha256)) => Mechanism::Sha256RsaPkcs,
+        (Scheme::RsaPkcs1v15, Way::Message, Some(Sha384)) => Mechanism::Sha384RsaPkcs,
+        (Scheme::RsaPkcs1v15, Way::Message, Some(Sha512)) => Mechanism::Sha512RsaPkcs,
+        (Scheme::RsaPss, way, Some(hash)) => {
             let (hash_alg, mgf) = match hash {
-                HashAlgorithm::Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
-                HashAlgorithm::Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
-                HashAlgorithm::Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
+                Sha256 => (MechanismType::SHA256, PkcsMgfType::MGF1_SHA256),
+                Sha384 => (MechanismType::SHA384, PkcsMgfType::MGF1_SHA384),
+                Sha512 => (MechanismType::SHA512, PkcsMgfType::MGF1_SHA512),
             };
             // PKCS#11 counts the salt in bytes; Sigstore's algorithms salt with as many as the hash has.
-            Mechanism::RsaPkcsPss(PkcsPssParams { hash_alg, mgf, s_len: (hash.size() as u64).into() })
+            let parameters = PkcsPssParams { hash_alg, mgf, s_len: (hash.size() as u64).into() };
+            match (way, hash) {
+                (Way::Digest, _) => Mechanism::RsaPkcsPss(parameters),
+                (Way::Message, Sha256) => Mechanism::Sha256RsaPkcsPss(parameters),
+                (Way::Message, Sha384) => Mechanism::Sha384RsaPkcsPss(parameters),
+                (Way::Message, Sha512) => Mechanism::Sha512RsaPkcsPss(parameters),
+            }
         }
-        Scheme::Ed25519 | Scheme::Ed25519ph => Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure)),
+        (Scheme::Ed25519, Way::Digest, None) => {
+            Mechanism::Eddsa(EddsaParams::new(EddsaSignatureScheme::Pure))
+        }
+        (scheme, ..) => {
+            return Err(Error::new(ErrorKind::Unsupported, format!("no mechanism for {algorithm}"))
+                .why(format!("PKCS#11 tokens do no {scheme:?} of this kind")));
+        }
     })
 }
 
 /// What the mechanism takes: owned, since it goes to another thread.
-fn data(algorithm: Algorithm, input: Input<'_>) -> Result<Vec<u8>> {
-    match (algorithm.scheme(), input) {
-        (Scheme::Ecdsa | Scheme::RsaPss, Input::Digest(digest)) => Ok(digest.bytes().to_vec()),
-        (Scheme::RsaPkcs1v15, Input::Digest(digest)) => Ok(encoding::digest_info(digest)),
-        (Scheme::Ed25519, Input::Message(message)) => Ok(message.to_vec()),
-        (Scheme::Ecdsa | Scheme::RsaPkcs1v15 | Scheme::RsaPss | Scheme::Ed25519 | Scheme::Ed25519ph, _) => {
-            Err(Error::internal("an input that the core had to refuse"))
+fn data(algorithm: Algorithm, way: Way, input: Input<'_>) -> Result<Vec<u8>> {
+    match (algorithm.scheme(), way, input) {
+        (Scheme::Ed25519, _, Input::Message(message)) | (_, Way::Message, Input::Hashed(_, message)) => {
+            Ok(message.to_vec())
         }
+        (Scheme::RsaPkcs1v15, Way::Digest, Input::Digest(digest) | Input::Hashed(digest, _)) => {
+            Ok(encoding::digest_info(digest))
+        }
+        (Scheme::Ecdsa | Scheme::RsaPss, Way::Digest, Input::Digest(digest) | Input::Hashed(digest, _)) => {
+            Ok(digest.bytes().to_vec())
+        }
+        _ => Err(Error::internal("an input that the core had to refuse")),
     }
 }

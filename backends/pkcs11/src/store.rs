@@ -21,7 +21,7 @@ use crate::errors::failed;
 use crate::object::{self, Object};
 use crate::opened::{self, Opened, Purpose, open_session, within};
 use crate::uri::Pkcs11Uri;
-use crate::{module, token};
+use crate::{certificate, delete, module, token};
 
 impl KeyStore for Pkcs11Backend {
     fn list(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
@@ -59,6 +59,24 @@ impl KeyStore for Pkcs11Backend {
     fn import(&self, uri: &KeyUri, _: &LocalKey, _: bool, _: &OpenContext<'_>) -> Result<Created> {
         Err(Error::new(ErrorKind::Unsupported, format!("cannot import a key into {uri}"))
             .why("keys of a token are made on it"))
+    }
+
+    fn delete(&self, uri: &KeyUri, sure: bool, context: &OpenContext<'_>) -> Result<Vec<String>> {
+        delete::delete(uri, sure, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn certificate(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Option<Vec<u8>>> {
+        certificate::read(uri, context).map_err(|error| error.for_key(uri))
+    }
+
+    fn import_certificate(
+        &self,
+        uri: &KeyUri,
+        certificate: &[u8],
+        overwrite: bool,
+        context: &OpenContext<'_>,
+    ) -> Result<String> {
+        certificate::import(uri, certificate, overwrite, context).map_err(|error| error.for_key(uri))
     }
 }
 

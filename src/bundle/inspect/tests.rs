@@ -131,7 +131,7 @@ fn says_why_a_statement_is_unreadable() {
 
 #[test]
 fn describes_the_bundle_that_cosign_inspect_refuses() {
-    let text = describe(&parse(&legacy_json(b"signature")).unwrap());
+    let text = describe(&parse(&legacy_json(b"signature", None)).unwrap());
     assert!(value(&text, "Bundle Media Type").starts_with("none"), "{text}");
     assert_eq!(value(&text, "Signature"), "Present (9 bytes)");
     let certificate = sigstore_types::DerCertificate::new(leaf_der()).to_pem();

@@ -25,13 +25,8 @@ impl Signer for Misbehaving {
 
 fn store(key_type: KeyType, spoil: Spoil) -> Box<dyn Signer> {
     let key = LocalKey::generate(key_type).unwrap();
-    let info = KeyInfo {
-        uri: "test:key".to_owned(),
-        public_key: key.public_key().clone(),
-        algorithms: key.algorithms(),
-        version: None,
-        location: Location::Token,
-    };
+    let info =
+        KeyInfo::new("test:key".to_owned(), key.public_key().clone(), key.algorithms(), Location::Token);
     Box::new(Misbehaving { info, key, spoil })
 }
 
