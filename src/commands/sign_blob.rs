@@ -10,15 +10,17 @@ use clap::Args;
 use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind};
 use countersign_core::whole_file::{self, WriteOptions};
-use countersign_core::{Algorithm, Certificate, KeyUri, Signer};
+use countersign_core::{Algorithm, Certificate, KeyUri, Location, Signer};
 
 use super::Run;
 use super::flags::key::{PasswordFlags, parse_algorithm};
 use super::flags::switches::parse_bool;
 use crate::artifact::Artifact;
+use crate::batch;
 use crate::bundle::Signatory;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::{Item, Problem};
 use crate::sign::plan::{BUNDLE_ENDING, bundle_paths};
@@ -203,38 +205,34 @@ impl SignBlob {
         let total = jobs.len();
         let progress = Progress::new(total, || jobs.iter().map(size).sum());
         let interrupt = Interrupt::watch();
+        let (output, deadline) = (run.output, run.global.deadline());
+        let work = |job: &Job| {
+            progress.file(&job.artifact.name());
+            let signed = self.sign_one(output, deadline, signer, algorithm, job, total == 1, &progress);
+            // A single file's failure is the command's own; among several it is told at once.
+            if let (Err(failure), true) = (&signed, total > 1) {
+                progress.suspend(|| output.failure_of_one(failure));
+            }
+            signed
+        };
+        let results = batch::run(&jobs, threads(signer, algorithm), &|| interrupt.is_raised(), &work);
+        drop(progress);
         let (mut failed, mut done) = (0, 0);
         let mut only_failure = None;
-        for job in jobs {
-            if interrupt.is_raised() {
-                run.report.item(Item {
-                    artifact: job.artifact.name(),
-                    outcome: "skipped",
-                    ..Item::default()
-                });
-                continue;
-            }
-            progress.file(&job.artifact.name());
-            match self.sign_one(run, signer, algorithm, &job, total == 1, &progress) {
-                Ok(item) => run.report.item(item),
-                Err(failure) => {
+        for (job, result) in jobs.iter().zip(results) {
+            let artifact = job.artifact.name();
+            done += usize::from(result.is_some());
+            run.report.item(match result {
+                None => Item { artifact, outcome: "skipped", ..Item::default() },
+                Some(Ok(item)) => item,
+                Some(Err(failure)) => {
                     failed += 1;
-                    run.report.item(Item {
-                        artifact: job.artifact.name(),
-                        outcome: "failed",
-                        failure: Some(Problem::from(&failure)),
-                        ..Item::default()
-                    });
-                    // A single file's failure is the command's own; among several it is told at once.
-                    if total > 1 {
-                        progress.suspend(|| run.output.failure_of_one(&failure));
-                    }
+                    let problem = Some(Problem::from(&failure));
                     only_failure = Some(failure);
+                    Item { artifact, outcome: "failed", failure: problem, ..Item::default() }
                 }
-            }
-            done += 1;
+            });
         }
-        drop(progress);
         if total > 1 {
             let rest = if done < total { format!(", {} not begun", total - done) } else { String::new() };
             run.output.note(format!(
@@ -251,16 +249,20 @@ impl SignBlob {
         }
     }
 
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what a thread is handed; a struct of it would have one user"
+    )]
     fn sign_one(
         &self,
-        run: &Run<'_>,
+        output: &Output,
+        deadline: Option<Instant>,
         signer: &dyn Signer,
         algorithm: Algorithm,
         job: &Job,
         alone: bool,
         progress: &Progress,
     ) -> Result<Item, Failure> {
-        let deadline = run.global.deadline();
         let signed = sign_blob(signer, algorithm, &job.artifact, deadline, &|bytes| progress.add(bytes))?;
         let mut outputs = Vec::new();
         if let Some(path) = &job.bundle {
@@ -270,7 +272,7 @@ impl SignBlob {
             write(path, &self.bundle_bytes(signer, &signed), overwrite)?;
             outputs.push(path.display().to_string());
             let said = format!("Wrote bundle to file {}", path.display());
-            if alone { run.output.note(said) } else { run.output.debug(said) }
+            if alone { output.note(said) } else { output.debug(said) }
         }
         let signature = signed.signature.bytes();
         if let Some(path) = &self.output_signature {
@@ -280,13 +282,9 @@ impl SignBlob {
                 true,
             )?;
             outputs.push(path.display().to_string());
-            run.output.note(format!("Wrote signature to file {}", path.display()));
+            output.note(format!("Wrote signature to file {}", path.display()));
         } else if !self.new_bundle_format {
-            if self.b64 {
-                run.output.line(STANDARD.encode(signature))?
-            } else {
-                run.output.bytes(signature)?
-            }
+            if self.b64 { output.line(STANDARD.encode(signature))? } else { output.bytes(signature)? }
         }
         Ok(Item {
             artifact: job.artifact.name(),
@@ -309,6 +307,20 @@ impl SignBlob {
             let pem = certificate.and_then(|der| Certificate::from_der(der).ok()).map(|read| read.to_pem());
             bundle::legacy_json(signature, pem.as_deref())
         }
+    }
+}
+
+/// How many files are signed at once: a token or service answers several sooner than one after the other. A key in a file
+/// is quicker than reading is. Where whole messages are held in memory it is one at a time.
+fn threads(signer: &dyn Signer, algorithm: Algorithm) -> usize {
+    const STORE: usize = 8;
+    let info = signer.info();
+    if algorithm.signs_message() || info.hashes_itself.contains(&algorithm) {
+        return 1;
+    }
+    match info.location {
+        Location::File => 1,
+        Location::Token | Location::Service => STORE,
     }
 }
 

@@ -261,15 +261,17 @@ fn a_module_that_crashes_leaves_nothing_half_written() {
     let names = batch(&world);
     chaos.rules("C_Sign crash after=9");
     assert!(!world.run(&sign_batch(&names), Some(PIN)).status.success());
-    assert_eq!(signed(&world, &names), 9);
+    // Several are under way at once: of those that were signed, some may not have been written yet.
+    let whole = signed(&world, &names);
+    assert!(whole <= 9, "{whole}");
     chaos.rules("");
-    for name in names.iter().take(9) {
+    for name in names.iter().filter(|name| world.path(&format!("{name}.sigstore.json")).exists()) {
         let bundle = format!("{name}.sigstore.json");
         world.ok(&["verify-blob", "--key", KEY, "--insecure-ignore-tlog", "--bundle", &bundle, name], None);
     }
     let left: Vec<_> =
         fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 2 + names.len() + 9, "something else was left: {left:?}");
+    assert_eq!(left.len(), 2 + names.len() + whole, "something else was left: {left:?}");
 }
 
 #[test]

@@ -70,7 +70,8 @@ impl Pkcs11Signer {
         let pool = Pool {
             idle: vec![Lane { session, key, generation: 0 }],
             open: 1,
-            most: MAX_SESSIONS,
+            // The login for one signature belongs to the token on some modules: the next waits its turn.
+            most: if place.marks.always_authenticate { 1 } else { MAX_SESSIONS },
             generation: 0,
         };
         let sessions = Arc::new(Sessions { place, pool: Mutex::new(pool), returned: Condvar::new() });
