@@ -205,17 +205,17 @@ impl SignBlob {
         let total = jobs.len();
         let progress = Progress::new(total, || jobs.iter().map(size).sum());
         let interrupt = Interrupt::watch();
-        let (output, deadline) = (run.output, run.global.deadline());
-        let work = |job: &Job| {
-            progress.file(&job.artifact.name());
-            let signed = self.sign_one(output, deadline, signer, algorithm, job, total == 1, &progress);
-            // A single file's failure is the command's own; among several it is told at once.
-            if let (Err(failure), true) = (&signed, total > 1) {
-                progress.suspend(|| output.failure_of_one(failure));
-            }
-            signed
+        let signing = Signing {
+            flags: self,
+            signer,
+            algorithm,
+            output: run.output,
+            progress: &progress,
+            deadline: run.global.deadline(),
+            alone: total == 1,
         };
-        let results = batch::run(&jobs, threads(signer, algorithm), &|| interrupt.is_raised(), &work);
+        let stop = || interrupt.is_raised();
+        let results = batch::run(&jobs, threads(signer, algorithm), &stop, &|job| signing.sign(job));
         drop(progress);
         let (mut failed, mut done) = (0, 0);
         let mut only_failure = None;
@@ -248,43 +248,56 @@ impl SignBlob {
             None => Ok(()),
         }
     }
+}
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "what a thread is handed; a struct of it would have one user"
-    )]
-    fn sign_one(
-        &self,
-        output: &Output,
-        deadline: Option<Instant>,
-        signer: &dyn Signer,
-        algorithm: Algorithm,
-        job: &Job,
-        alone: bool,
-        progress: &Progress,
-    ) -> Result<Item, Failure> {
-        let signed = sign_blob(signer, algorithm, &job.artifact, deadline, &|bytes| progress.add(bytes))?;
+/// What each file is signed with, by whichever thread.
+struct Signing<'a> {
+    flags: &'a SignBlob,
+    signer: &'a dyn Signer,
+    algorithm: Algorithm,
+    output: &'a Output,
+    progress: &'a Progress,
+    deadline: Option<Instant>,
+    /// Whether it is the only file.
+    alone: bool,
+}
+
+impl Signing<'_> {
+    fn sign(&self, job: &Job) -> Result<Item, Failure> {
+        self.progress.file(&job.artifact.name());
+        let signed = self.sign_and_write(job);
+        // A single file's failure is the command's own; among several it is told at once.
+        if let (Err(failure), false) = (&signed, self.alone) {
+            self.progress.suspend(|| self.output.failure_of_one(failure));
+        }
+        signed
+    }
+
+    fn sign_and_write(&self, job: &Job) -> Result<Item, Failure> {
+        let Self { flags, signer, algorithm, output, .. } = *self;
+        let signed =
+            sign_blob(signer, algorithm, &job.artifact, self.deadline, &|bytes| self.progress.add(bytes))?;
         let mut outputs = Vec::new();
         if let Some(path) = &job.bundle {
             // A name that the user gave is overwritten, as in Cosign; one that we chose only with -y, even if it
             // appeared since it was looked at.
-            let overwrite = self.yes || self.bundle.is_some();
-            write(path, &self.bundle_bytes(signer, &signed), overwrite)?;
+            let overwrite = flags.yes || flags.bundle.is_some();
+            write(path, &self.bundle_bytes(&signed), overwrite)?;
             outputs.push(path.display().to_string());
             let said = format!("Wrote bundle to file {}", path.display());
-            if alone { output.note(said) } else { output.debug(said) }
+            if self.alone { output.note(said) } else { output.debug(said) }
         }
         let signature = signed.signature.bytes();
-        if let Some(path) = &self.output_signature {
+        if let Some(path) = &flags.output_signature {
             write(
                 path,
-                &if self.b64 { STANDARD.encode(signature).into_bytes() } else { signature.to_vec() },
+                &if flags.b64 { STANDARD.encode(signature).into_bytes() } else { signature.to_vec() },
                 true,
             )?;
             outputs.push(path.display().to_string());
             output.note(format!("Wrote signature to file {}", path.display()));
-        } else if !self.new_bundle_format {
-            if self.b64 { output.line(STANDARD.encode(signature))? } else { output.bytes(signature)? }
+        } else if !flags.new_bundle_format {
+            if flags.b64 { output.line(STANDARD.encode(signature))? } else { output.bytes(signature)? }
         }
         Ok(Item {
             artifact: job.artifact.name(),
@@ -297,10 +310,11 @@ impl SignBlob {
         })
     }
 
-    fn bundle_bytes(&self, signer: &dyn Signer, signed: &SignedBlob) -> Vec<u8> {
-        let (hint, certificate) = (signer.info().public_key.hint(), signer.info().certificate.as_deref());
+    fn bundle_bytes(&self, signed: &SignedBlob) -> Vec<u8> {
+        let (hint, certificate) =
+            (self.signer.info().public_key.hint(), self.signer.info().certificate.as_deref());
         let signature = signed.signature.bytes();
-        if self.new_bundle_format {
+        if self.flags.new_bundle_format {
             let signatory = certificate.map_or(Signatory::Hint(&hint), Signatory::Certificate);
             bundle::message_signature_json(signatory, &signed.digest, signature)
         } else {
