@@ -1,7 +1,7 @@
 //! What a token may return as a signature: of another key than its public half says, and with halves that begin with zeros.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use countersign::backends;
 use countersign_core::{Algorithm, HashAlgorithm, Input, KeyType, KeyUri, conformance, encoding};
@@ -9,7 +9,7 @@ use countersign_core::{Algorithm, HashAlgorithm, Input, KeyType, KeyUri, conform
 use super::commands::{World, openssl_verifies, refused_sign};
 use crate::support::child::in_child_with;
 use crate::support::tokens::{PIN, Rig, SoftHsm, TOKEN};
-use crate::support::{missing, openssl, succeed};
+use crate::support::{openssl, pkcs11_tool, succeed};
 
 /// One signature in 128 has such a half under P-256 and P-384; that none of so many has one does not happen.
 const MOST: usize = 6000;
@@ -18,13 +18,10 @@ const MOST: usize = 6000;
 /// could verify it.
 #[test]
 fn a_signature_of_another_key_never_leaves() {
-    let Some(token) = SoftHsm::new() else { return };
-    if Command::new("pkcs11-tool").arg("--help").output().is_err() {
-        return missing("pkcs11-tool");
-    }
+    let (Some(token), Some(_)) = (SoftHsm::new(), pkcs11_tool()) else { return };
     let world = World::new(&token);
     let opensc = |arguments: &[&str]| {
-        let mut command = Command::new("pkcs11-tool");
+        let mut command = pkcs11_tool().unwrap();
         command.arg("--module").arg(token.module()).args(["--token-label", TOKEN, "--login", "--pin", PIN]);
         succeed(command.args(arguments).envs(token.environment()).current_dir(world.path("")));
     };
