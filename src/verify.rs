@@ -113,9 +113,7 @@ fn candidates(material: &Material, policy: &KeyPolicy<'_>) -> Result<Vec<Algorit
             .ok_or_else(|| unsuited(hash.name().to_owned()));
     }
     let first = match stated {
-        Some(hash) => {
-            Algorithm::with_hash(key_type, hash).ok_or_else(|| unsuited(hash.name().to_owned()))?
-        }
+        Some(hash) => Algorithm::with_hash(key_type, hash).ok_or_else(|| unsuited(hash.name().to_owned()))?,
         None => default,
     };
     // Cosign's keys on tokens sign SHA-256 under every curve, and its bundles then state the curve's own hash.

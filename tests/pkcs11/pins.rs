@@ -191,3 +191,36 @@ fn a_program_that_hangs_instead_of_telling_the_pin_is_stopped() {
     }
     assert_eq!(chaos.count("C_Login"), 0);
 }
+
+/// E.2 31: a program that tells the PIN gets no PIN from us, though the variable for tokens is set.
+#[test]
+fn a_program_that_tells_the_pin_inherits_none() {
+    let Some(token) = SoftHsm::new() else { return };
+    let world = World::new(&token);
+    let key = program(&world, &format!("cat /proc/$$/environ >seen\necho {PIN}"));
+    world.sign(&key, "program.json", Some(OTHER_PIN));
+    let seen = fs::read(world.path("seen")).unwrap();
+    assert!(!seen.is_empty() && !has(&seen, OTHER_PIN), "{}", String::from_utf8_lossy(&seen));
+}
+
+/// E.2 31: the doctor needs no PIN, so the process that looks for it gets none.
+#[test]
+fn the_doctors_process_gets_no_pin() {
+    let Some(chaos) = SoftHsm::new().and_then(Chaos::over) else { return };
+    let world = World::new(&chaos);
+    chaos.rules("C_GetTokenInfo hang");
+    let key = format!("{KEY}?pin-value={PIN}");
+    let mut command = world.prepare(support::countersign(), &["keys", "doctor", &key], Some(OTHER_PIN));
+    let child = Hanging(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    until("the look", || chaos.count("hang") == 1);
+    let started: Vec<_> = family(child.0.id()).into_iter().skip(1).collect();
+    assert!(!started.is_empty(), "no process was started");
+    let shown: Vec<_> = started.iter().flat_map(|process| shown(*process)).collect();
+    // They hang as well.
+    for process in started {
+        succeed(Command::new("kill").args(["-9", &process.to_string()]));
+    }
+    for pin in [PIN, OTHER_PIN] {
+        assert!(!has(&shown, pin), "{}", String::from_utf8_lossy(&shown));
+    }
+}
