@@ -8,6 +8,8 @@ use clap::Command;
 use countersign_core::Variable;
 use countersign_core::context::Environment;
 
+use crate::backends;
+
 const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
     Variable { name, description, expects, sensitive: false }
 }
@@ -26,6 +28,12 @@ pub const VARIABLES: &[Variable] = &[
     secret(PASSWORD, "is the password of key files, in place of a prompt", "a password, which may be empty"),
     variable(NO_COMMANDS, "forbids commands as password sources", "any value but the empty one"),
 ];
+
+/// The names of all variables that hold secrets: programs that we start do not inherit them.
+pub fn secrets() -> impl Iterator<Item = &'static str> {
+    let all = VARIABLES.iter().chain(backends::all().iter().flat_map(|backend| backend.variables()));
+    all.filter(|variable| variable.sensitive).map(|variable| variable.name)
+}
 
 /// The process's own environment.
 #[derive(Debug)]

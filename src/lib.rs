@@ -15,6 +15,7 @@
 
 pub mod artifact;
 pub mod backends;
+pub mod batch;
 pub mod bundle;
 pub mod commands;
 pub mod env;

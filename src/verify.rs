@@ -90,19 +90,12 @@ fn candidates(material: &Material, policy: &KeyPolicy<'_>) -> Result<Vec<Algorit
     let unsuited = |found: String| Refusal::Algorithm { key_type, found };
     let stated = material.digest.as_ref().map(|digest| digest.algorithm());
     if let Some(algorithm) = policy.algorithm {
-        // Pure Ed25519 has no hash of its own: a stated digest is only a digest of the artifact then.
-        return match stated {
-            _ if algorithm.key_type() != key_type => Err(unsuited(algorithm.name().to_owned())),
-            Some(hash) if algorithm.hash().is_some_and(|own| own != hash) => {
-                Err(unsuited(hash.name().to_owned()))
-            }
-            _ => Ok(vec![algorithm]),
+        // What a bundle states is a digest of the artifact; which one was signed only the signature tells.
+        return if algorithm.key_type() == key_type {
+            Ok(vec![algorithm])
+        } else {
+            Err(unsuited(algorithm.name().to_owned()))
         };
-    }
-    if let (Some(chosen), Some(stated)) = (policy.hash, stated)
-        && chosen != stated
-    {
-        return Err(unsuited(chosen.name().to_owned()));
     }
     let default = key_type.default_algorithm();
     if key_type == KeyType::Ed25519 {
@@ -114,14 +107,19 @@ fn candidates(material: &Material, policy: &KeyPolicy<'_>) -> Result<Vec<Algorit
             None => [default].into_iter().chain(prehashed).collect(),
         });
     }
-    if let Some(hash) = policy.hash.or(stated) {
+    if let Some(hash) = policy.hash {
         return Algorithm::with_hash(key_type, hash)
             .map(|one| vec![one])
             .ok_or_else(|| unsuited(hash.name().to_owned()));
     }
-    let sha256 =
-        Algorithm::with_hash(key_type, HashAlgorithm::Sha256).filter(|algorithm| *algorithm != default);
-    Ok([default].into_iter().chain(sha256).collect())
+    let first = match stated {
+        Some(hash) => Algorithm::with_hash(key_type, hash).ok_or_else(|| unsuited(hash.name().to_owned()))?,
+        None => default,
+    };
+    // Cosign's keys on tokens sign SHA-256 under every curve, and its bundles then state the curve's own hash.
+    let sha256 = Algorithm::with_hash(key_type, HashAlgorithm::Sha256);
+    let sha256 = sha256.filter(|algorithm| *algorithm != first && algorithm.scheme() == Scheme::Ecdsa);
+    Ok([first].into_iter().chain(sha256).collect())
 }
 
 /// Decides, from what was read of the artifact.

@@ -7,6 +7,7 @@
 
 mod measure;
 mod rows;
+mod token;
 
 use std::env;
 use std::fmt::Write as _;
@@ -46,6 +47,11 @@ fn main() -> ExitCode {
 }
 
 fn bench() -> Result<()> {
+    if let [_, mode, label, count] = &env::args().collect::<Vec<_>>()[..]
+        && mode == token::FLOOR
+    {
+        return token::floor(label, count.parse()?);
+    }
     let options = parse_options(env::args().skip(1))?;
     let tools = find_tools()?;
     let dir = tempfile::tempdir()?;

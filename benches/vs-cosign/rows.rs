@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::measure::{Figures, Program, run, side_by_side};
-use crate::{Result, Tools};
+use crate::{Result, Tools, token};
 
 /// The rows by name, in the order of the table.
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 11] = [
     "start",
     "generate-key-pair",
     "unlock",
@@ -21,6 +21,8 @@ pub(crate) const NAMES: [&str; 9] = [
     "sign-large",
     "verify-large",
     "many",
+    "token",
+    "token-many",
 ];
 
 /// The rows that the budget of another row is made of.
@@ -30,6 +32,7 @@ pub(crate) const ROWS_WITH_SCRYPT: [&str; 3] = ["sign", "sign-large", "many"];
 const PASSWORD: &str = "benchmark";
 const SMALL_BYTES: usize = 1024;
 const MANY_FILES: u32 = 1000;
+const TOKEN_FILES: u32 = 500;
 const GIB: u64 = 1 << 30;
 
 /// One line of the table. A tool that cannot do the row has no figures.
@@ -58,6 +61,8 @@ pub(crate) struct Bench<'a> {
     large_gib: u64,
     start: Option<(Figures, Figures)>,
     keyed: Option<Keyed>,
+    /// The variables that lead to the token; empty until a row wants it.
+    token: Vec<(String, String)>,
 }
 
 /// Unlocking and signing, ours and Cosign: measured in the same rounds, because one is taken from the other.
@@ -71,7 +76,7 @@ impl<'a> Bench<'a> {
     /// Makes the keys and the small files in `dir`. Big files are sparse: they cost no disk, and a reader cannot tell.
     pub(crate) fn prepare(tools: &'a Tools, dir: &'a Path, quick: bool, large_gib: u64) -> Result<Self> {
         let log = dir.join("stderr");
-        let bench = Self { tools, dir, log, quick, large_gib, start: None, keyed: None };
+        let bench = Self { tools, dir, log, quick, large_gib, start: None, keyed: None, token: Vec::new() };
         let small: Vec<u8> = (0..SMALL_BYTES).map(|index| index.to_le_bytes()[0]).collect();
         fs::write(dir.join("small"), small)?;
         run(&mut bench.cosign("generate-key-pair", &[]), &bench.log)?;
@@ -93,6 +98,8 @@ impl<'a> Bench<'a> {
             "sign-large" => self.sign_large(),
             "verify-large" => self.verify_large(),
             "many" => self.many(),
+            "token" => self.token(),
+            "token-many" => self.token_many(),
             other => Err(format!("no row is called {other}; there are {}", NAMES.join(", ")).into()),
         }
     }
@@ -221,6 +228,87 @@ impl<'a> Bench<'a> {
         Row { note: Some(note), ..Row::both(title, figures[1], figures[2], budget) }
     }
 
+    fn token(&mut self) -> Result<Row> {
+        self.make_token()?;
+        let key = "pkcs11:object=p256";
+        let figures = side_by_side(
+            &self.log,
+            self.runs(20),
+            true,
+            &mut [
+                Box::new(|_| self.floor("p256", 1)),
+                Box::new(|_| self.ours_sign(key, &["--bundle", "token.json", "small"])),
+                Box::new(|_| self.cosign_token("p256", "small")),
+            ],
+        )?;
+        let floor = figures[0];
+        let note = format!(
+            "token: C_Initialize, C_Login, one C_Sign and a verification by themselves: CPU {:.1} ms.",
+            floor.cpu_median_ms
+        );
+        let budget = Budget::of(floor.cpu_median_ms + 3.0, None, "the same calls by themselves + 3 ms");
+        Ok(Row {
+            note: Some(note),
+            ..Row::both("sign-blob 1 KiB, P-256 on SoftHSM", figures[1], figures[2], budget)
+        })
+    }
+
+    fn token_many(&mut self) -> Result<Row> {
+        self.make_token()?;
+        let names: Vec<String> = (0..TOKEN_FILES).map(|index| format!("token-{index}")).collect();
+        for name in &names {
+            fs::write(self.dir.join(name), name)?;
+        }
+        let arguments: Vec<&str> = names.iter().map(String::as_str).collect();
+        let figures = side_by_side(
+            &self.log,
+            self.runs(10),
+            true,
+            &mut [
+                Box::new(|_| self.floor("rsa2048", TOKEN_FILES)),
+                Box::new(|_| self.ours_sign("pkcs11:object=rsa2048", &arguments)),
+                Box::new(|round| self.cosign_token("rsa2048", &names[round % names.len()])),
+            ],
+        )?;
+        let (floor, ours) = (figures[0].per_item(TOKEN_FILES), figures[1].per_item(TOKEN_FILES));
+        let note = format!(
+            "token-many: one C_Sign and a verification by themselves, in a loop of {TOKEN_FILES}: CPU {:.2} ms, wall {:.2} ms. \
+             Ours runs at {:.0} % of that rate.",
+            floor.cpu_median_ms,
+            floor.wall_median_ms,
+            100.0 * floor.wall_median_ms / ours.wall_median_ms,
+        );
+        let budget =
+            Budget::of(1.1 * floor.cpu_median_ms + 0.2, None, "C_Sign + verify, + 10 %, + 0.2 ms each");
+        let title = format!(
+            "{TOKEN_FILES} files, RSA-2048 on SoftHSM, per file: one call of ours, single calls of Cosign"
+        );
+        Ok(Row { note: Some(note), ..Row::both(&title, ours, figures[2], budget) })
+    }
+
+    fn make_token(&mut self) -> Result<()> {
+        if self.token.is_empty() {
+            self.token = token::make(self.dir)?;
+        }
+        Ok(())
+    }
+
+    fn floor(&self, label: &str, count: u32) -> Command {
+        let program = std::env::current_exe().unwrap_or_default();
+        self.command(&program, token::FLOOR, &[label, &count.to_string()])
+    }
+
+    fn cosign_token(&self, label: &str, file: &str) -> Command {
+        let module = self.token.iter().find(|(name, _)| name == "COSIGN_PKCS11_MODULE_PATH");
+        let module = module.map_or("", |(_, path)| path);
+        let key =
+            format!("pkcs11:token=countersign;object={label}?module-path={module}&pin-value={}", token::PIN);
+        let offline = ["--use-signing-config=false", "--tlog-upload=false", "-y", "--key", &key];
+        let mut command = self.cosign("sign-blob", &offline);
+        command.args(["--bundle", "token.cosign.json", file]);
+        command
+    }
+
     /// The scrypt part, CPU median of ours and of Cosign: what unlocking the key costs beyond the start of the program.
     /// Reading the key file and deriving the public key count with it; row `sign-plain` has no such doubt.
     fn scrypt_ms(&self) -> (f64, f64) {
@@ -301,6 +389,7 @@ impl<'a> Bench<'a> {
         let mut command = Command::new(program);
         command.arg(name).args(arguments).current_dir(self.dir);
         command.env_clear().env("HOME", self.dir).env("COSIGN_PASSWORD", PASSWORD);
+        command.envs(self.token.iter().cloned()).env("COSIGN_PKCS11_PIN", token::PIN);
         command
     }
 }

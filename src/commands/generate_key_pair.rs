@@ -78,7 +78,12 @@ impl GenerateKeyPair {
             .password
             .with_context(run, true, |context| Ok(store.generate(uri, algorithm, self.yes, context)?))?;
         let options = WriteOptions { mode: 0o644, overwrite: self.yes, flush: true };
-        whole_file::write(&public, created.public_key.to_pem().as_bytes(), options)?;
+        whole_file::write(&public, created.public_key.to_pem().as_bytes(), options).map_err(|error| {
+            error.hint(format!(
+                "the key was made all the same: print its public half with: countersign public-key --key '{}'",
+                created.uri
+            ))
+        })?;
         run.output.note(format!("Private key made in the store: {}", created.private_path));
         run.output.note(format!("Public key written to {}", public.display()));
         run.report.verifying_key(created.uri.clone(), &created.public_key);

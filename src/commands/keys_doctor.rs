@@ -3,20 +3,21 @@
 //! A backend that loads a maker's library is looked at in a process of its own, which tells each finding as it is made:
 //! a library that crashes or hangs ends that process, and the last finding names it.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
 use clap::Args;
 use countersign_core::backend::{Finding, Severity};
 use countersign_core::error::{Error, ErrorKind};
+use countersign_core::limits::MAX_KEY_FILE_BYTES;
 use countersign_core::{KeyUri, bounded};
 use serde_json::{Value, json};
 
 use super::Run;
 use super::flags::key::PasswordFlags;
-use crate::backends;
 use crate::exit::Failure;
+use crate::{backends, env};
 
 /// Look at everything between a key URI and a signature, without changing or unlocking anything
 #[derive(Debug, Args)]
@@ -25,13 +26,19 @@ pub(crate) struct Doctor {
     #[arg(value_name = "KEY")]
     key: String,
 
-    /// Load the library into this process, and print each finding as a line of JSON
+    /// Load the library into this process, print each finding as a line of JSON, and read the key from standard input if
+    /// it is `-`, since other users see arguments
     #[arg(long, hide = true)]
     in_this_process: bool,
 }
 
 impl Doctor {
-    pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
+    pub(crate) fn execute(mut self, run: &mut Run<'_>) -> Result<(), Failure> {
+        if self.in_this_process && self.key == "-" {
+            self.key.clear();
+            let read = std::io::stdin().take(MAX_KEY_FILE_BYTES).read_to_string(&mut self.key);
+            read.map_err(|cause| Error::io("read", "the key", cause))?;
+        }
         let uri = KeyUri::parse(&self.key)?;
         let backend = backends::find(&uri)?;
         let world = PasswordFlags::default().world(run, false);
@@ -73,13 +80,17 @@ fn look_from_outside(
     found: &mut dyn FnMut(Finding),
 ) -> Result<(), Failure> {
     let cannot = |cause| Error::io("start", "a process that looks at the key", cause);
-    let mut child = Command::new(std::env::current_exe().map_err(cannot)?)
-        .args(["keys", "doctor", "--in-this-process", "--", key])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(cannot)?;
+    let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
+    command.args(["keys", "doctor", "--in-this-process", "-"]);
+    for secret in env::secrets() {
+        command.env_remove(secret);
+    }
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(cannot)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A child that ended already says more in its status than a broken pipe does.
+        let _ = stdin.write_all(key.as_bytes());
+    }
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let said = std::thread::spawn(move || {
         let mut text = String::new();

@@ -98,7 +98,7 @@ impl Pkcs11Tool {
 fn uri(slot: Option<u64>, module: &str) -> Result<KeyUri, Failure> {
     let slot = slot.map_or_else(String::new, |slot| format!("slot-id={slot}"));
     // RFC 7512 2.3: what would end the value or be decoded in it is encoded.
-    let module = module.replace('%', "%25").replace('&', "%26").replace('#', "%23");
+    let module = module.replace('%', "%25").replace('&', "%26").replace('#', "%23").replace(';', "%3B");
     let module = if module.is_empty() { module } else { format!("?module-path={module}") };
     Ok(KeyUri::parse(&format!("pkcs11:{slot}{module}"))?)
 }

@@ -10,15 +10,17 @@ use clap::Args;
 use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind};
 use countersign_core::whole_file::{self, WriteOptions};
-use countersign_core::{Algorithm, Certificate, KeyUri, Signer};
+use countersign_core::{Algorithm, Certificate, KeyUri, Location, Signer};
 
 use super::Run;
 use super::flags::key::{PasswordFlags, parse_algorithm};
 use super::flags::switches::parse_bool;
 use crate::artifact::Artifact;
+use crate::batch;
 use crate::bundle::Signatory;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
+use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::{Item, Problem};
 use crate::sign::plan::{BUNDLE_ENDING, bundle_paths};
@@ -203,38 +205,34 @@ impl SignBlob {
         let total = jobs.len();
         let progress = Progress::new(total, || jobs.iter().map(size).sum());
         let interrupt = Interrupt::watch();
+        let signing = Signing {
+            flags: self,
+            signer,
+            algorithm,
+            output: run.output,
+            progress: &progress,
+            deadline: run.global.deadline(),
+            alone: total == 1,
+        };
+        let stop = || interrupt.is_raised();
+        let results = batch::run(&jobs, threads(signer, algorithm), &stop, &|job| signing.sign(job));
+        drop(progress);
         let (mut failed, mut done) = (0, 0);
         let mut only_failure = None;
-        for job in jobs {
-            if interrupt.is_raised() {
-                run.report.item(Item {
-                    artifact: job.artifact.name(),
-                    outcome: "skipped",
-                    ..Item::default()
-                });
-                continue;
-            }
-            progress.file(&job.artifact.name());
-            match self.sign_one(run, signer, algorithm, &job, total == 1, &progress) {
-                Ok(item) => run.report.item(item),
-                Err(failure) => {
+        for (job, result) in jobs.iter().zip(results) {
+            let artifact = job.artifact.name();
+            done += usize::from(result.is_some());
+            run.report.item(match result {
+                None => Item { artifact, outcome: "skipped", ..Item::default() },
+                Some(Ok(item)) => item,
+                Some(Err(failure)) => {
                     failed += 1;
-                    run.report.item(Item {
-                        artifact: job.artifact.name(),
-                        outcome: "failed",
-                        failure: Some(Problem::from(&failure)),
-                        ..Item::default()
-                    });
-                    // A single file's failure is the command's own; among several it is told at once.
-                    if total > 1 {
-                        progress.suspend(|| run.output.failure_of_one(&failure));
-                    }
+                    let problem = Some(Problem::from(&failure));
                     only_failure = Some(failure);
+                    Item { artifact, outcome: "failed", failure: problem, ..Item::default() }
                 }
-            }
-            done += 1;
+            });
         }
-        drop(progress);
         if total > 1 {
             let rest = if done < total { format!(", {} not begun", total - done) } else { String::new() };
             run.output.note(format!(
@@ -250,43 +248,56 @@ impl SignBlob {
             None => Ok(()),
         }
     }
+}
 
-    fn sign_one(
-        &self,
-        run: &Run<'_>,
-        signer: &dyn Signer,
-        algorithm: Algorithm,
-        job: &Job,
-        alone: bool,
-        progress: &Progress,
-    ) -> Result<Item, Failure> {
-        let deadline = run.global.deadline();
-        let signed = sign_blob(signer, algorithm, &job.artifact, deadline, &|bytes| progress.add(bytes))?;
+/// What each file is signed with, by whichever thread.
+struct Signing<'a> {
+    flags: &'a SignBlob,
+    signer: &'a dyn Signer,
+    algorithm: Algorithm,
+    output: &'a Output,
+    progress: &'a Progress,
+    deadline: Option<Instant>,
+    /// Whether it is the only file.
+    alone: bool,
+}
+
+impl Signing<'_> {
+    fn sign(&self, job: &Job) -> Result<Item, Failure> {
+        self.progress.file(&job.artifact.name());
+        let signed = self.sign_and_write(job);
+        // A single file's failure is the command's own; among several it is told at once.
+        if let (Err(failure), false) = (&signed, self.alone) {
+            self.progress.suspend(|| self.output.failure_of_one(failure));
+        }
+        signed
+    }
+
+    fn sign_and_write(&self, job: &Job) -> Result<Item, Failure> {
+        let Self { flags, signer, algorithm, output, .. } = *self;
+        let signed =
+            sign_blob(signer, algorithm, &job.artifact, self.deadline, &|bytes| self.progress.add(bytes))?;
         let mut outputs = Vec::new();
         if let Some(path) = &job.bundle {
             // A name that the user gave is overwritten, as in Cosign; one that we chose only with -y, even if it
             // appeared since it was looked at.
-            let overwrite = self.yes || self.bundle.is_some();
-            write(path, &self.bundle_bytes(signer, &signed), overwrite)?;
+            let overwrite = flags.yes || flags.bundle.is_some();
+            write(path, &self.bundle_bytes(&signed), overwrite)?;
             outputs.push(path.display().to_string());
             let said = format!("Wrote bundle to file {}", path.display());
-            if alone { run.output.note(said) } else { run.output.debug(said) }
+            if self.alone { output.note(said) } else { output.debug(said) }
         }
         let signature = signed.signature.bytes();
-        if let Some(path) = &self.output_signature {
+        if let Some(path) = &flags.output_signature {
             write(
                 path,
-                &if self.b64 { STANDARD.encode(signature).into_bytes() } else { signature.to_vec() },
+                &if flags.b64 { STANDARD.encode(signature).into_bytes() } else { signature.to_vec() },
                 true,
             )?;
             outputs.push(path.display().to_string());
-            run.output.note(format!("Wrote signature to file {}", path.display()));
-        } else if !self.new_bundle_format {
-            if self.b64 {
-                run.output.line(STANDARD.encode(signature))?
-            } else {
-                run.output.bytes(signature)?
-            }
+            output.note(format!("Wrote signature to file {}", path.display()));
+        } else if !flags.new_bundle_format {
+            if flags.b64 { output.line(STANDARD.encode(signature))? } else { output.bytes(signature)? }
         }
         Ok(Item {
             artifact: job.artifact.name(),
@@ -299,16 +310,31 @@ impl SignBlob {
         })
     }
 
-    fn bundle_bytes(&self, signer: &dyn Signer, signed: &SignedBlob) -> Vec<u8> {
-        let (hint, certificate) = (signer.info().public_key.hint(), signer.info().certificate.as_deref());
+    fn bundle_bytes(&self, signed: &SignedBlob) -> Vec<u8> {
+        let (hint, certificate) =
+            (self.signer.info().public_key.hint(), self.signer.info().certificate.as_deref());
         let signature = signed.signature.bytes();
-        if self.new_bundle_format {
+        if self.flags.new_bundle_format {
             let signatory = certificate.map_or(Signatory::Hint(&hint), Signatory::Certificate);
             bundle::message_signature_json(signatory, &signed.digest, signature)
         } else {
             let pem = certificate.and_then(|der| Certificate::from_der(der).ok()).map(|read| read.to_pem());
             bundle::legacy_json(signature, pem.as_deref())
         }
+    }
+}
+
+/// How many files are signed at once: a token or service answers several sooner than one after the other. A key in a file
+/// is quicker than reading is. Where whole messages are held in memory it is one at a time.
+fn threads(signer: &dyn Signer, algorithm: Algorithm) -> usize {
+    const STORE: usize = 8;
+    let info = signer.info();
+    if algorithm.signs_message() || info.hashes_itself.contains(&algorithm) {
+        return 1;
+    }
+    match info.location {
+        Location::File => 1,
+        Location::Token | Location::Service => STORE,
     }
 }
 

@@ -9,7 +9,7 @@ use countersign_core::context::timed_out;
 use countersign_core::error::{Error, ErrorKind, Result};
 
 use super::{TerminalPrompt, read_to_end};
-use crate::env::{NO_COMMANDS, PASSWORD};
+use crate::env::{self, NO_COMMANDS};
 
 /// Between two looks at a program that closed its output and still runs.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -23,7 +23,10 @@ pub(super) fn run(words: &[String], prompt: &TerminalPrompt<'_>) -> Result<Secre
         return Err(refused(ErrorKind::Denied, format!("{NO_COMMANDS} forbids commands")));
     }
     let mut command = Command::new(program);
-    command.args(&words[1..]).env_remove(PASSWORD).stdin(Stdio::null()).stdout(Stdio::piped());
+    command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped());
+    for secret in env::secrets() {
+        command.env_remove(secret);
+    }
     // A group of its own, so that a wrapper script and what it started end together.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

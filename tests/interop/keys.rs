@@ -10,7 +10,8 @@ use crate::support;
 fn each_tool_opens_the_openssl_keys_that_the_other_imported() {
     let Some(rig) = Rig::new() else { return };
     rig::in_parallel(&KeyType::ALL, |key| {
-        let openssls = rig.read(&rig::public(*key));
+        let public = rig::public(*key);
+        let openssls = rig.read(&public);
         for sealed in [rig::sealed_by_ours(*key), rig::sealed_by_cosign(*key)] {
             let beside = rig.read(&format!("{}.pub", rig::prefix(&sealed)));
             assert_eq!(beside, openssls, "the public key beside {sealed}");
@@ -26,8 +27,8 @@ fn each_tool_opens_the_openssl_keys_that_the_other_imported() {
         let to = ["--output-signature", &signature, ARTIFACT];
         support::succeed(&mut rig.ours(&[&SIGN[..], &flags, &to].concat()));
         let algorithm = key.default_algorithm();
-        support::succeed(&mut openssl::verify(&rig, algorithm, ARTIFACT, &signature));
-        let other = support::run(&mut openssl::verify(&rig, algorithm, CHANGED, &signature));
+        support::succeed(&mut openssl::verify(&rig, algorithm, &public, ARTIFACT, &signature));
+        let other = support::run(&mut openssl::verify(&rig, algorithm, &public, CHANGED, &signature));
         assert!(!other.status.success(), "OpenSSL verifies a changed artifact under {key}");
     });
 }

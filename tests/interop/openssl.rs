@@ -27,15 +27,14 @@ pub(super) fn sign(rig: &Rig, algorithm: Algorithm, artifact: &str, signature: &
 }
 
 /// Holds the raw signature against the artifact and the public key.
-pub(super) fn verify(rig: &Rig, algorithm: Algorithm, artifact: &str, signature: &str) -> Command {
-    let key = rig::public(algorithm.key_type());
+pub(super) fn verify(rig: &Rig, algorithm: Algorithm, key: &str, artifact: &str, signature: &str) -> Command {
     rig.openssl(&match digest_flag(algorithm) {
         Some(hash) => {
-            [&["dgst", hash], options(algorithm), &["-verify", &key, "-signature", signature, artifact]]
+            [&["dgst", hash], options(algorithm), &["-verify", key, "-signature", signature, artifact]]
                 .concat()
         }
         None => {
-            let files = ["-pubin", "-inkey", &key, "-in", artifact, "-sigfile", signature];
+            let files = ["-pubin", "-inkey", key, "-in", artifact, "-sigfile", signature];
             [&["pkeyutl", "-verify", "-rawin"], options(algorithm), &files].concat()
         }
     })

@@ -17,6 +17,7 @@ use countersign_core::KeyType;
 use tempfile::TempDir;
 
 use crate::support;
+use crate::support::tokens::SoftHsm;
 
 /// Seals every key that the tests make.
 pub(super) const PASSWORD: &str = "seven-keys-on-one-ring";
@@ -45,6 +46,16 @@ pub(super) fn plain(key: KeyType) -> String {
 /// Its public half as OpenSSL wrote it.
 pub(super) fn public(key: KeyType) -> String {
     format!("{}.pub", stem(key))
+}
+
+/// The public half of the key of that type on the token.
+pub(super) fn public_of_token(key: KeyType) -> String {
+    format!("token-{}.pub", stem(key))
+}
+
+/// The label of the key of that type on the token.
+pub(super) fn label(key: KeyType) -> String {
+    stem(key).replace('-', "")
 }
 
 /// The key as our `import-key-pair` sealed it.
@@ -141,6 +152,14 @@ impl Rig {
     pub(super) fn write(&self, name: &str, content: &[u8]) {
         fs::write(self.path(name), content).expect("a file in a temporary directory");
         fs::set_permissions(self.path(name), fs::Permissions::from_mode(0o600)).expect("our own file");
+    }
+
+    /// Takes over the public keys of a token; those of its copies are the same.
+    pub(super) fn write_public_keys(&self, token: &SoftHsm) {
+        for key in KeyType::ALL {
+            let public = fs::read(token.public_key(&label(key))).expect("a key of each type");
+            self.write(&public_of_token(key), &public);
+        }
     }
 
     fn files(&self) -> BTreeMap<String, Vec<u8>> {

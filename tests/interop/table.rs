@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use countersign_core::{Algorithm, KeyType, Scheme};
+use countersign_core::{Algorithm, HashAlgorithm, KeyType, Scheme};
 
 const TABLE: &str = include_str!("matrix.tsv");
 const HEADER: &str = "algorithm\tformat\tdirection\tflags\texpected\tsays\twhy";
@@ -12,6 +12,31 @@ pub(super) enum Tool {
     Ours,
     Cosign,
     OpenSsl,
+    /// The key is on a token and named by its URI.
+    OursToken,
+    CosignToken,
+}
+
+impl Tool {
+    /// Whether the key is on a token; else it is a file.
+    pub(super) fn is_on_token(self) -> bool {
+        matches!(self, Self::OursToken | Self::CosignToken)
+    }
+
+    /// What the tool signs with unless told otherwise.
+    pub(super) fn default_algorithm(self, key: KeyType) -> Algorithm {
+        match self {
+            Self::CosignToken => with_sha256(key).unwrap_or_else(|| key.default_algorithm()),
+            Self::Ours | Self::Cosign | Self::OpenSsl | Self::OursToken => key.default_algorithm(),
+        }
+    }
+}
+
+/// SHA-256 under one of the longer curves: what Cosign's token keys sign with, and all that they verify.
+pub(super) fn with_sha256(key: KeyType) -> Option<Algorithm> {
+    let mut algorithms = key.algorithms();
+    let is_longer_curve = matches!(key, KeyType::P384 | KeyType::P521);
+    algorithms.find(|algorithm| is_longer_curve && algorithm.hash() == Some(HashAlgorithm::Sha256))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,6 +98,8 @@ fn parse(line: usize, text: &str) -> Cell {
         "ours" => Tool::Ours,
         "cosign" => Tool::Cosign,
         "openssl" => Tool::OpenSsl,
+        "ours-token" => Tool::OursToken,
+        "cosign-token" => Tool::CosignToken,
         _ => wrong(name),
     };
     let Some((signer, verifier)) = direction.split_once("->") else { wrong(direction) };
@@ -113,12 +140,13 @@ fn the_table_has_every_cell_once() {
         let key = (cell.algorithm.name(), cell.format, cell.signer, cell.verifier, cell.flags);
         assert!(seen.insert(key), "matrix.tsv:{}: the cell is there twice", cell.line);
     }
-    let demand = |algorithm: Algorithm, signer: Tool, verifier: Tool| {
+    let demand_with = |algorithm: Algorithm, signer: Tool, verifier: Tool, flags: Flags| {
         for format in Format::ALL.into_iter().filter(|format| signer != Tool::OpenSsl || format.is_bare()) {
-            let key = (algorithm.name(), format, signer, verifier, Flags::None);
+            let key = (algorithm.name(), format, signer, verifier, flags);
             assert!(seen.contains(&key), "matrix.tsv has no cell {key:?}");
         }
     };
+    let demand = |algorithm, signer, verifier| demand_with(algorithm, signer, verifier, Flags::None);
     let chosen = |algorithm: &Algorithm| matches!(algorithm.scheme(), Scheme::RsaPss | Scheme::Ed25519ph);
     for algorithm in
         KeyType::ALL.map(KeyType::default_algorithm).into_iter().chain(Algorithm::all().filter(chosen))
@@ -128,6 +156,12 @@ fn the_table_has_every_cell_once() {
         demand(algorithm, Tool::Ours, Tool::OpenSsl);
         demand(algorithm, Tool::Cosign, Tool::Ours);
         demand(algorithm, Tool::OpenSsl, Tool::Ours);
+        for verifier in [Tool::Cosign, Tool::CosignToken, Tool::OpenSsl] {
+            demand(algorithm, Tool::OursToken, verifier);
+        }
+        if chosen(&algorithm) {
+            demand(algorithm, Tool::CosignToken, Tool::Ours);
+        }
     }
     for key in KeyType::ALL {
         // What Cosign makes of its own signatures tells whose fault a refusal is.
@@ -137,5 +171,17 @@ fn the_table_has_every_cell_once() {
             let cell = |flags| (algorithm.name(), Format::RawSignature, Tool::OpenSsl, Tool::Ours, flags);
             assert!(seen.contains(&cell(Flags::None)), "matrix.tsv has no cell {:?}", cell(Flags::None));
         }
+        for verifier in [Tool::Ours, Tool::OursToken, Tool::Cosign] {
+            demand(Tool::CosignToken.default_algorithm(key), Tool::CosignToken, verifier);
+        }
+        let Some(sha256) = with_sha256(key) else { continue };
+        for verifier in [Tool::Cosign, Tool::CosignToken, Tool::OpenSsl] {
+            demand(sha256, Tool::OursToken, verifier);
+        }
+        // The hash of the curve: whether telling Cosign helps, to verify and to sign.
+        for verifier in [Tool::Cosign, Tool::CosignToken] {
+            demand_with(key.default_algorithm(), Tool::OursToken, verifier, Flags::Digest);
+        }
+        demand_with(key.default_algorithm(), Tool::CosignToken, Tool::Ours, Flags::Algorithm);
     }
 }

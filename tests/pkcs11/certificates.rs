@@ -63,7 +63,7 @@ fn a_certificate_lies_beside_its_key_and_signatures_carry_it() {
     world.ok(&["keys", "import-certificate", KEY, &issued], Some(PIN));
     let pem = fs::read_to_string(world.path(&issued)).unwrap();
     assert_eq!(stdout(&world.ok(&["keys", "certificate", KEY], None)), pem);
-    let tool = support::tool("pkcs11-tool", &["--help"]);
+    let tool = support::pkcs11_tool();
     if let Some(mut tool) = tool {
         let list = ["--module", token.module().to_str().unwrap(), "--list-objects", "--type", "cert"];
         let listed = support::run(&mut world.prepare(

@@ -225,6 +225,7 @@ fn makes_keys_and_refuses_a_second_of_the_same_name() {
     world.refuse(&["generate-key-pair", "--kms", "pkcs11:token=countersign"], Some(PIN), &["no label"]);
 }
 
+/// E.2 31: neither URIs nor errors show the PIN.
 #[test]
 fn the_pin_comes_from_where_the_uri_says_and_shows_nowhere() {
     let Some(token) = SoftHsm::new() else { return };
@@ -267,6 +268,7 @@ fn refuses_what_is_not_exactly_one_key() {
     }
 }
 
+/// E.2 33: a relative path, one that everybody may write to, a directory, a file that is no module.
 #[test]
 fn refuses_modules_that_are_none() {
     let Some(token) = SoftHsm::new() else { return };
@@ -282,6 +284,8 @@ fn refuses_modules_that_are_none() {
     );
     world.refuse(&refused_sign(&key("/nowhere/module.so")), Some(PIN), &["no such file"]);
     world.refuse(&refused_sign(&key("module.so")), Some(PIN), &["absolute"]);
+    let directory = world.path("");
+    world.refuse(&refused_sign(&key(directory.to_str().unwrap())), Some(PIN), &["it is no file"]);
     support::succeed(Command::new("chmod").args(["666", text]));
     world.refuse(&refused_sign(&key(text)), Some(PIN), &["everybody may write"]);
     let name = "pkcs11:object=p256?module-name=no-such-module";
@@ -300,6 +304,7 @@ fn asks_for_no_pin_where_nobody_can_answer() {
     assert!(!output.status.success() && stderr(&output).contains("no PIN was given"), "{}", stderr(&output));
 }
 
+/// E.2 31: a wrong PIN is tried once, and never where one try is left.
 #[test]
 fn a_wrong_pin_uses_one_try_and_the_last_is_kept() {
     let Some(token) = Kryoptic::new() else { return };

@@ -64,6 +64,7 @@ fn an_error_of_any_call_is_told_with_its_name_and_leaves_nothing() {
     }
 }
 
+/// E.2 31: once, whatever the token says.
 #[test]
 fn a_failed_login_is_tried_once_whatever_the_code() {
     let Some((chaos, world)) = chaos() else { return };
@@ -150,6 +151,7 @@ fn refuses_keys_that_cannot_be_told_apart() {
     world.sign(KEY, "no-id.json", Some(PIN));
 }
 
+/// E.2 29: wrong and truncated. `signatures.rs` has those of another key and with leading zeros.
 #[test]
 fn a_wrong_signature_never_leaves() {
     let Some((chaos, world)) = chaos() else { return };
@@ -159,6 +161,7 @@ fn a_wrong_signature_never_leaves() {
     world.refuse(&refused_sign(KEY), Some(PIN), &["Error: cannot "]);
 }
 
+/// E.2 31: the last try is not used without the flag.
 #[test]
 fn flags_are_read_before_the_pin_is_spent() {
     let Some((chaos, world)) = chaos() else { return };
@@ -210,6 +213,7 @@ fn a_mechanism_that_is_missing_is_said_before_signing() {
     assert_eq!(chaos.count("C_SignInit"), 0);
 }
 
+/// E.2 35: in whichever call it hangs.
 #[test]
 fn a_module_that_hangs_is_left_at_the_time_limit() {
     let Some((chaos, world)) = chaos() else { return };
@@ -235,6 +239,7 @@ fn a_module_that_hangs_is_left_at_the_time_limit() {
     world.sign(KEY, "closed.json", Some(PIN));
 }
 
+/// E.2 33 and 35: the module crashes or hangs in a process of its own, and the doctor tells where.
 #[test]
 fn the_doctor_outlives_a_module_that_crashes_or_hangs() {
     let Some((chaos, world)) = chaos() else { return };
@@ -255,23 +260,30 @@ fn the_doctor_outlives_a_module_that_crashes_or_hangs() {
     }
 }
 
+/// E.2 33: where no process of its own stands between, what was written is whole.
 #[test]
 fn a_module_that_crashes_leaves_nothing_half_written() {
     let Some((chaos, world)) = chaos() else { return };
     let names = batch(&world);
     chaos.rules("C_Sign crash after=9");
     assert!(!world.run(&sign_batch(&names), Some(PIN)).status.success());
-    assert_eq!(signed(&world, &names), 9);
+    // Several are under way at once: of those that were signed, some may not have been written yet.
+    let whole = signed(&world, &names);
+    assert!(whole <= 9, "{whole}");
     chaos.rules("");
-    for name in names.iter().take(9) {
+    for name in names.iter().filter(|name| world.path(&format!("{name}.sigstore.json")).exists()) {
         let bundle = format!("{name}.sigstore.json");
         world.ok(&["verify-blob", "--key", KEY, "--insecure-ignore-tlog", "--bundle", &bundle, name], None);
     }
-    let left: Vec<_> =
-        fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left.len(), 2 + names.len() + 9, "something else was left: {left:?}");
+    let left = fs::read_dir(world.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.map(|name| name.into_string().unwrap()).collect();
+    // A crash leaves no time to remove the files that others were being written to; none of them bears a bundle's name.
+    let unfinished = left.iter().filter(|name| name.starts_with(".countersign-")).count();
+    assert!(whole + unfinished <= names.len(), "{left:?}");
+    assert_eq!(left.len() - unfinished, 2 + names.len() + whole, "something else was left: {left:?}");
 }
 
+/// E.2 31: a PIN that was refused is not sent again.
 #[test]
 fn a_wrong_pin_is_not_sent_again_in_one_run() {
     let test = "pkcs11::faults::a_wrong_pin_is_not_sent_again_in_one_run";

@@ -4,5 +4,7 @@ mod certificates;
 mod commands;
 mod conformance;
 mod faults;
+mod pins;
 mod rigs;
+mod signatures;
 mod uri;

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Output;
 
 use tempfile::TempDir;
 
 use crate::support::child::in_child_with;
 use crate::support::tokens::{Chaos, Control, Kryoptic, PIN, Rig, SoftHsm, Swtpm, TOKEN};
-use crate::support::{missing, openssl, run, stderr, stdout, succeed};
+use crate::support::{openssl, pkcs11_tool, run, stderr, stdout, succeed};
 
 /// What stands before the point in a public key of P-384 (RFC 5480 2).
 const P384: &str = "3076301006072a8648ce3d020106052b81040022036200";
@@ -37,11 +37,7 @@ struct Opensc<'a> {
 
 impl<'a> Opensc<'a> {
     fn over(rig: &'a dyn Rig) -> Option<Self> {
-        // It fails for all that needs no module; that it starts is enough.
-        if Command::new("pkcs11-tool").arg("--help").output().is_err() {
-            missing("pkcs11-tool");
-            return None;
-        }
+        pkcs11_tool()?;
         openssl()?;
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("message"), "a message\n").unwrap();
@@ -51,7 +47,7 @@ impl<'a> Opensc<'a> {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new("pkcs11-tool");
+        let mut command = pkcs11_tool().unwrap();
         command.arg("--module").arg(self.rig.module()).args(["--token-label", TOKEN]).args(arguments);
         run(command.envs(self.rig.environment()).current_dir(&self.directory))
     }

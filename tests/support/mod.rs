@@ -23,6 +23,18 @@ pub(crate) fn openssl() -> Option<Command> {
     tool("openssl", &["version"])
 }
 
+/// OpenSC's program for any module, under the same rule.
+pub(crate) fn pkcs11_tool() -> Option<Command> {
+    // It fails whatever it is asked without a module; that it starts is enough.
+    if Command::new("pkcs11-tool").arg("--help").stdin(Stdio::null()).output().is_err() {
+        missing("pkcs11-tool");
+        return None;
+    }
+    let mut command = Command::new("pkcs11-tool");
+    command.stdin(Stdio::null());
+    Some(command)
+}
+
 /// Third parties' vectors. The variable set means they must be there; unset, the test says so and is skipped.
 pub(crate) fn vectors() -> Option<PathBuf> {
     let Some(path) = std::env::var_os("COUNTERSIGN_VECTORS").map(PathBuf::from) else {

@@ -126,6 +126,10 @@ pub fn public_point(key_type: KeyType, bytes: &[u8]) -> Result<Vec<u8>> {
         return Ok(bytes.to_vec());
     }
     let inner = der::asn1::OctetStringRef::from_der(bytes).ok().map(|octets| octets.as_bytes());
+    // tpm2-pkcs11 1.9 writes lengths from 128 on in one byte, which DER does not: a P-521 point there.
+    let short = bytes.strip_prefix(&[0x04]).and_then(<[u8]>::split_first);
+    let short = short.filter(|(length, rest)| usize::from(**length) == rest.len()).map(|(_, rest)| rest);
+    let inner = inner.or(short);
     let inner = inner.or_else(|| BitStringRef::from_der(bytes).ok().and_then(|bits| bits.as_bytes()));
     match inner {
         Some(point) if is_point(point) => Ok(point.to_vec()),
@@ -199,5 +203,15 @@ mod tests {
         }
         assert!(public_point(KeyType::Ed25519, &point[1..]).is_err());
         assert!(public_point(KeyType::Rsa2048, &point).is_err());
+    }
+
+    /// tpm2-pkcs11 1.9 writes the length of 133 bytes in one byte, where DER takes two.
+    #[test]
+    fn reads_a_long_point_whose_length_is_short() {
+        let point = [&[4_u8][..], &[7; 132]].concat();
+        let short = [&[4, 133][..], &point].concat();
+        assert_eq!(public_point(KeyType::P521, &short).unwrap(), point);
+        assert!(public_point(KeyType::P521, &short[..134]).is_err());
+        assert!(public_point(KeyType::P384, &short).is_err());
     }
 }

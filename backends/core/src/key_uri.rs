@@ -16,6 +16,9 @@ const OPAQUE_SCHEMES: [&str; 4] = ["file", "pkcs11", "piv", "yubikey"];
 /// Attributes whose value is a secret, in whatever scheme they stand.
 const SECRET_ATTRIBUTES: [&str; 5] = ["pin-value", "pin", "password", "secret", "token-value"];
 
+/// Attributes that are shown after a secret; anything else there may be the rest of it, since a mark in a secret ends it.
+const SHOWN_AFTER_SECRETS: [&str; 4] = ["module-path", "module-name", "pin-source", "version"];
+
 /// Names a key: a scheme and the rest, which only the scheme's backend reads.
 #[derive(Clone, PartialEq, Eq)]
 pub struct KeyUri {
@@ -105,7 +108,7 @@ impl fmt::Display for KeyUri {
                     end = ends(start, if start < query { &[';', '?'] } else { &['&'] });
                     hidden = true;
                 }
-                // What lacks its name may be the rest of a secret with a raw mark in it.
+                Some((name, _)) if hidden && !SHOWN_AFTER_SECRETS.contains(&name) => f.write_str("***")?,
                 None if hidden && !part.is_empty() => f.write_str("***")?,
                 _ => f.write_str(part)?,
             }
@@ -165,8 +168,8 @@ mod tests {
             ),
             ("https://me:pw@host/k?a=1", "https://***@host/k?a=1"),
             ("pkcs11:PIN-VALUE=1", "pkcs11:PIN-VALUE=***"),
-            ("pkcs11:?pin-value=1?2;3&a=b", "pkcs11:?pin-value=***&a=b"),
-            ("pkcs11:pin-value=1&2?3;a=b", "pkcs11:pin-value=***?***;a=b"),
+            ("pkcs11:?pin-value=1?2;3&a=b", "pkcs11:?pin-value=***&***"),
+            ("pkcs11:pin-value=1&2?3;a=b", "pkcs11:pin-value=***?***;***"),
             ("pkcs11:a&pin-value=1", "pkcs11:a&pin-value=***"),
         ] {
             let uri = KeyUri::parse(text).unwrap();

@@ -37,7 +37,9 @@ const FOLDERS: [&str; 12] = [
 
 /// The real path of the module that a URI means, checked.
 pub(crate) fn find(uri: &Pkcs11Uri, context: &OpenContext<'_>) -> Result<PathBuf> {
-    if context.trust == TrustLevel::Data && (uri.module_path.is_some() || uri.pin.is_some()) {
+    if context.trust == TrustLevel::Data
+        && (uri.module_path.is_some() || uri.module_name.is_some() || uri.pin.is_some())
+    {
         return Err(Error::new(ErrorKind::Denied, "cannot use the key URI")
             .why("a URI from a file names no module and no PIN"));
     }

@@ -36,6 +36,13 @@ pub(crate) struct Place {
     pub(crate) marks: Marks,
 }
 
+impl Place {
+    /// The login for one signature belongs to the whole token on some modules: then one signs after the other.
+    fn most_sessions(&self) -> usize {
+        if self.marks.always_authenticate { 1 } else { MAX_SESSIONS }
+    }
+}
+
 /// A session and the key's handle in it.
 struct Lane {
     session: Session,
@@ -70,7 +77,7 @@ impl Pkcs11Signer {
         let pool = Pool {
             idle: vec![Lane { session, key, generation: 0 }],
             open: 1,
-            most: MAX_SESSIONS,
+            most: place.most_sessions(),
             generation: 0,
         };
         let sessions = Arc::new(Sessions { place, pool: Mutex::new(pool), returned: Condvar::new() });
@@ -114,8 +121,9 @@ impl Sessions {
                         pool.open += 1;
                         return Ok(lane);
                     }
-                    // Signing needs one session only: those that there are serve all.
-                    Err(error) if pool.open > 0 && error.kind() == ErrorKind::Busy => pool.most = pool.open,
+                    // Signing needs one session only: those that there are serve all. The token may have no more; or it
+                    // was lost in this moment, and a thread that signs finds out and opens it again.
+                    Err(_) if pool.open > 0 => pool.most = pool.open,
                     Err(error) => return Err(error),
                 }
                 continue;
@@ -160,6 +168,7 @@ impl Sessions {
         let opened = self.open_lane(pool.generation, true);
         // After a failure nobody may wait for sessions that are gone.
         pool.open = usize::from(opened.is_ok());
+        pool.most = self.place.most_sessions();
         drop(pool);
         self.returned.notify_all();
         opened

@@ -99,12 +99,16 @@ fn list_in(module: &Pkcs11, parsed: &Pkcs11Uri) -> Result<Vec<KeySummary>> {
             }
         }
         for found in objects {
-            let public_key = object::read(&session, &found)?;
+            // One key that cannot be read hides no other.
+            let (public_key, notes) = match object::read(&session, &found) {
+                Ok(key) => (key, Vec::new()),
+                Err(error) => (None, vec![error.to_string()]),
+            };
             keys.push(KeySummary {
                 uri: found.uri(&token, parsed).to_string(),
                 public_key,
                 location: Location::Token,
-                notes: Vec::new(),
+                notes,
                 label: Some(String::from_utf8_lossy(&found.label).into_owned()),
                 id: Some(found.id.clone()),
             });

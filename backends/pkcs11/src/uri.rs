@@ -154,6 +154,8 @@ impl Attribute<'_> {
     /// The refusal of this attribute. Its value is never shown: it may be a PIN, or one put in the wrong place.
     fn refused(&self, kind: ErrorKind, why: impl AsRef<str>) -> Error {
         let (name, at) = (self.name, self.at);
+        let known = attributes::ATTRIBUTES.iter().any(|(_, known, _)| *known == name);
+        let name = if self.follows_pin && !known { "***" } else { name };
         Error::new(kind, split::WHAT).why(format!("\"{name}\" at byte {at}: {}", why.as_ref()))
     }
 

@@ -6,7 +6,7 @@
 use countersign_core::{Error, ErrorKind};
 
 use super::attributes::ATTRIBUTES;
-use super::split::Attribute;
+use super::split::{Attribute, WHAT};
 
 /// What other tools and habit call our attributes.
 const OTHER_NAMES: [(&[&str], &str); 11] = [
@@ -24,6 +24,11 @@ const OTHER_NAMES: [(&[&str], &str); 11] = [
 ];
 
 pub(super) fn unknown(attribute: &Attribute<'_>) -> Error {
+    if attribute.follows_pin {
+        return Error::new(ErrorKind::Unsupported, WHAT)
+            .why(format!("at byte {}: what stands after the PIN is no attribute that we know", attribute.at))
+            .hint("write a & in a PIN as %26; or keep the PIN out of the URI: pin-source=file:/PATH");
+    }
     let error = attribute.refused(
         ErrorKind::Unsupported,
         "this attribute is unknown, and to skip it could pick another key than the one meant",

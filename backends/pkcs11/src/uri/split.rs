@@ -20,6 +20,8 @@ pub(super) struct Attribute<'a> {
     pub(super) part: Part,
     pub(super) name: &'a str,
     value: &'a str,
+    /// Whether it follows a PIN, of which it may be the rest: a raw `&` ends a value.
+    pub(super) follows_pin: bool,
     /// Where the name begins, counted from the scheme.
     pub(super) at: usize,
 }
@@ -64,7 +66,8 @@ fn pieces<'a>(text: &'a str, mut at: usize, part: Part, found: &mut Vec<Attribut
         {
             return Err(bad(at, "an attribute's name has other characters than letters, digits, - and _"));
         }
-        let attribute = Attribute { part, name, value, at };
+        let follows_pin = found.iter().any(|before| before.part == Part::Query && before.name == "pin-value");
+        let attribute = Attribute { part, name, value, follows_pin, at };
         if part == Part::Query && value.contains(';') {
             // Cosign separates here, p11-kit does not; RFC 7512 has no raw ; in a query.
             let hint = "separate attributes after the ? with &; write a ; in a value as %3B";

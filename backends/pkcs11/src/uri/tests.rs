@@ -325,3 +325,16 @@ proptest! {
         prop_assert!(!shown.contains('Q'), "{} shows {}", text, shown);
     }
 }
+
+/// RFC 7512 2.3: a raw `&` ends the value, so what follows may be the rest of a PIN and is not shown.
+#[test]
+fn the_rest_of_a_pin_with_a_raw_mark_never_shows() {
+    for rest in
+        ["&hidden=9", "&hidden=9;8", "&hidden", "&hidden%", "&=hidden", "&hid.den=1&object=x", ";hidden=9"]
+    {
+        let uri = KeyUri::parse(&format!("pkcs11:object=x?pin-value=12{rest}")).unwrap();
+        let error = Pkcs11Uri::parse(&uri).unwrap_err();
+        let said = format!("{error} {:?} {uri} {uri:?}", error.next_step());
+        assert!(!said.contains("hid"), "{rest}: {said}");
+    }
+}
