@@ -1,7 +1,8 @@
 //! The one table where backends meet: a row each. The only file that names a backend crate.
 
+use countersign_core::device::Device;
 use countersign_core::error::{Error, ErrorKind, Result};
-use countersign_core::{Backend, KeyStore, KeyUri};
+use countersign_core::{Attester, Backend, KeyStore, KeyUri};
 
 /// Every backend of this build.
 pub fn all() -> &'static [&'static dyn Backend] {
@@ -58,6 +59,32 @@ pub fn key_store(uri: &KeyUri) -> Result<&'static dyn KeyStore> {
         Error::new(ErrorKind::Unsupported, format!("cannot list or make keys in {uri}"))
             .why(format!("the backend {} only signs", uri.scheme()))
     })
+}
+
+/// What changes the card that the URI means.
+///
+/// # Errors
+/// [`ErrorKind::UnknownScheme`]; [`ErrorKind::Unsupported`] when the scheme means no card.
+pub fn device(uri: &KeyUri) -> Result<&'static dyn Device> {
+    find(uri)?.device().ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("cannot change {uri}")).why("it is no card")
+    })
+}
+
+/// What proves where the URI's key was made.
+///
+/// # Errors
+/// [`ErrorKind::UnknownScheme`]; [`ErrorKind::Unsupported`] when the scheme's keys have no such proof.
+pub fn attester(uri: &KeyUri) -> Result<&'static dyn Attester> {
+    find(uri)?.attester().ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("cannot attest {uri}"))
+            .why("this kind of key store does not prove where its keys were made")
+    })
+}
+
+/// Everything that proves where keys were made.
+pub fn attesters() -> impl Iterator<Item = &'static dyn Attester> {
+    all().iter().filter_map(|backend| backend.attester())
 }
 
 #[cfg(test)]

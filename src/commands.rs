@@ -11,9 +11,12 @@ mod generate_key_pair;
 mod help;
 mod import_key_pair;
 mod keys;
+mod keys_attest;
 mod keys_certificate;
 mod keys_delete;
 mod keys_doctor;
+mod piv_generate;
+mod piv_tool;
 mod pkcs11_tool;
 mod public_key;
 mod sign_blob;
@@ -54,6 +57,7 @@ enum Command {
     Keys(keys::Keys),
     #[command(name = "pkcs11-tool")]
     Pkcs11Tool(pkcs11_tool::Pkcs11Tool),
+    PivTool(piv_tool::PivTool),
     Bundle(bundle_inspect::BundleCommand),
     Demo(demo::Demo),
     Env(env_command::EnvCommand),
@@ -178,6 +182,7 @@ impl Command {
             Self::PublicKey(command) => command.execute(run),
             Self::Keys(command) => command.execute(run),
             Self::Pkcs11Tool(command) => command.execute(run),
+            Self::PivTool(command) => command.execute(run),
             Self::Bundle(command) => command.execute(run),
             Self::Demo(command) => command.execute(run),
             Self::Env(command) => command.execute(run),

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::Run;
 use super::flags::key::PasswordFlags;
+use super::keys_attest::{Attest, VerifyAttestation};
 use super::keys_certificate::{ImportCertificate, ShowCertificate};
 use super::keys_delete::Delete;
 use super::keys_doctor::Doctor;
@@ -31,6 +32,8 @@ enum KeysCommand {
     },
     Doctor(Doctor),
     Delete(Delete),
+    Attest(Attest),
+    VerifyAttestation(VerifyAttestation),
     Certificate(ShowCertificate),
     ImportCertificate(ImportCertificate),
 }
@@ -72,6 +75,8 @@ impl Keys {
             }
             KeysCommand::Doctor(command) => command.execute(run),
             KeysCommand::Delete(command) => command.execute(run),
+            KeysCommand::Attest(command) => command.execute(run),
+            KeysCommand::VerifyAttestation(command) => command.execute(run),
             KeysCommand::Certificate(command) => command.execute(run),
             KeysCommand::ImportCertificate(command) => command.execute(run),
         }

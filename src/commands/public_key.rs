@@ -7,6 +7,7 @@ use countersign_core::KeyUri;
 use countersign_core::whole_file::{self, WriteOptions};
 
 use super::Run;
+use super::flags::card::CardFlags;
 use super::flags::key::PasswordFlags;
 use crate::backends;
 use crate::exit::Failure;
@@ -18,6 +19,9 @@ pub(crate) struct PublicKeyCommand {
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
 
+    #[command(flatten)]
+    card: CardFlags,
+
     /// Write it to this file
     #[arg(long, value_name = "FILE")]
     outfile: Option<PathBuf>,
@@ -28,10 +32,10 @@ pub(crate) struct PublicKeyCommand {
 
 impl PublicKeyCommand {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let Some(key) = &self.key else {
+        let Some(key) = self.card.key(self.key.as_deref())? else {
             return Err(Failure::usage_with_hint("there is no key", "name it with --key"));
         };
-        let uri = KeyUri::parse(key)?;
+        let uri = KeyUri::parse(&key)?;
         let backend = backends::find(&uri)?;
         let public_key =
             self.password.with_context(run, true, |context| Ok(backend.public_key(&uri, context)?))?;

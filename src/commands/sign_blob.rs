@@ -13,6 +13,7 @@ use countersign_core::whole_file::{self, WriteOptions};
 use countersign_core::{Algorithm, Certificate, KeyUri, Location, Signer};
 
 use super::Run;
+use super::flags::card::CardFlags;
 use super::flags::key::{PasswordFlags, parse_algorithm};
 use super::flags::switches::parse_bool;
 use crate::artifact::Artifact;
@@ -44,6 +45,9 @@ pub(crate) struct SignBlob {
     /// The private key: a path, or a key URI such as env://NAME
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+
+    #[command(flatten)]
+    card: CardFlags,
 
     #[command(flatten)]
     password: PasswordFlags,
@@ -98,7 +102,7 @@ struct Job {
 
 impl SignBlob {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let Some(key) = &self.key else {
+        let Some(key) = self.card.key(self.key.as_deref())? else {
             return Err(Failure::usage_with_hint(
                 "signing needs a key: keyless signing is still to come",
                 "pass --key; make one with: countersign generate-key-pair",
@@ -106,7 +110,7 @@ impl SignBlob {
         };
         self.demand_no_services(run.global.deadline())?;
         let jobs = self.jobs(run.global.deadline())?;
-        let uri = KeyUri::parse(key)?;
+        let uri = KeyUri::parse(&key)?;
         let stdin_is_free = self.files_from.as_deref() != Some("-")
             && !jobs.iter().any(|job| job.artifact == Artifact::Stdin);
         let backend = backends::find(&uri)?;

@@ -12,6 +12,7 @@ use countersign_core::error::Error;
 use countersign_core::{Algorithm, HashAlgorithm, KeyUri, PublicKey};
 
 use super::Run;
+use super::flags::card::CardFlags;
 use super::flags::key::{PasswordFlags, parse_algorithm};
 use crate::artifact::{Artifact, measure};
 use crate::bundle::Bundle;
@@ -34,6 +35,9 @@ pub(crate) struct VerifyBlob {
     /// The public key: a path (PEM, DER or certificate), or a key URI
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+
+    #[command(flatten)]
+    card: CardFlags,
 
     #[command(flatten)]
     password: PasswordFlags,
@@ -73,7 +77,7 @@ fn parse_hash(name: &str) -> Result<HashAlgorithm, String> {
 
 impl VerifyBlob {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let Some(key) = &self.key else {
+        let Some(key) = self.card.key(self.key.as_deref())? else {
             return Err(Failure::usage_with_hint(
                 "verifying needs a key: identities of certificates are still to come",
                 "pass --key with the signer's public key, as in cosign.pub",
@@ -94,7 +98,7 @@ impl VerifyBlob {
             }
         }
         self.warn(run);
-        let uri = KeyUri::parse(key)?;
+        let uri = KeyUri::parse(&key)?;
         let stdin_is_free = !artifacts.contains(&Artifact::Stdin);
         let backend = backends::find(&uri)?;
         let public_key = self

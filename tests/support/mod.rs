@@ -6,10 +6,10 @@ use std::process::{Command, Output, Stdio};
 pub(crate) mod child;
 pub(crate) mod tokens;
 
-/// The built binary, in a clean environment, without input.
+/// The built binary, in a clean environment, without input and without any card of this machine.
 pub(crate) fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.env_clear().stdin(Stdio::null());
+    command.env_clear().stdin(Stdio::null()).env("PCSCLITE_CSOCK_NAME", "/nonexistent");
     command
 }
 

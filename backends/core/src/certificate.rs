@@ -90,6 +90,24 @@ impl Certificate {
     }
 }
 
+/// Every certificate of a PEM file in DER, in its order; other blocks are refused.
+///
+/// # Errors
+/// [`ErrorKind::Unsupported`] for anything else, and for a file without any.
+pub fn read_all(content: &[u8]) -> Result<Vec<Vec<u8>>> {
+    let blocks = pem::parse_many(content).map_err(|cause| damaged(&cause))?;
+    if blocks.is_empty() {
+        return Err(damaged(&"there is no PEM block in it"));
+    }
+    blocks
+        .into_iter()
+        .map(|block| match block.tag() {
+            "CERTIFICATE" => Ok(block.into_contents()),
+            tag => Err(damaged(&format!("the PEM block is a \"{tag}\""))),
+        })
+        .collect()
+}
+
 fn damaged(cause: &dyn std::fmt::Display) -> Error {
     Error::new(ErrorKind::Unsupported, "cannot read the certificate")
         .why(cause.to_string())

@@ -25,7 +25,6 @@ const COMMANDS: &[&str] = &[
     "load",
     "login",
     "manifest",
-    "piv-tool",
     "save",
     "sign",
     "signing-config",
@@ -44,15 +43,14 @@ const BUNDLE_COMMANDS: &[&str] = &["create", "upgrade"];
 /// Flags of commands that are built: those that take a value, and switches.
 #[rustfmt::skip]
 const FLAGS: &[(&str, &[&str], &[&str])] = &[
-    ("public-key", &["slot"], &["sk"]),
     ("sign-blob", &[
         "certificate", "certificate-chain", "fulcio-auth-flow", "fulcio-url", "identity-token",
         "oidc-client-id", "oidc-client-secret-file", "oidc-issuer", "oidc-provider", "oidc-redirect-url",
-        "output-certificate", "rekor-url", "rfc3161-timestamp", "slot", "timestamp-client-cacert",
+        "output-certificate", "rekor-url", "rfc3161-timestamp", "timestamp-client-cacert",
         "timestamp-client-cert", "timestamp-client-key", "timestamp-server-name", "timestamp-server-url",
         "trusted-root",
     ], &[
-        "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers", "sk",
+        "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
     ("verify-blob", &[
         "ca-intermediates", "ca-roots", "certificate", "certificate-chain",
@@ -60,10 +58,10 @@ const FLAGS: &[(&str, &[&str], &[&str])] = &[
         "certificate-github-workflow-repository", "certificate-github-workflow-sha",
         "certificate-github-workflow-trigger", "certificate-identity", "certificate-identity-regexp",
         "certificate-oidc-issuer", "certificate-oidc-issuer-regexp", "rekor-url", "rfc3161-timestamp",
-        "sct", "slot", "timestamp-certificate-chain", "trusted-root",
+        "sct", "timestamp-certificate-chain", "trusted-root",
     ], &[
         "allow-certificate-chain", "experimental-oci11", "insecure-ignore-sct", "offline",
-        "private-infrastructure", "sk", "use-signed-timestamps",
+        "private-infrastructure", "use-signed-timestamps",
     ]),
 ];
 
