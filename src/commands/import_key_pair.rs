@@ -1,14 +1,13 @@
 //! `import-key-pair`: takes a key made elsewhere and writes it in Cosign's encrypted form.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_core::bounded;
 use countersign_core::context::SecretPurpose;
 use countersign_core::error::Error;
 use countersign_core::limits::MAX_KEY_FILE_BYTES;
-use countersign_core::{KeyUri, Secret, local_key};
+use countersign_core::{KeyUri, Secret, local_key::{self, LocalKey}};
 
 use super::Run;
 use super::flags::key::PasswordFlags;
@@ -43,26 +42,29 @@ impl ImportKeyPair {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
         let uri = KeyUri::parse(&format!("file:{}", self.output_key_prefix))?;
         let store = backends::key_store(&uri)?;
-        let content = self.read(run.global.deadline())?;
-        let shown = self.key.display().to_string();
-        let old = PasswordFlags {
-            password_source: self.import_password_source.or(self.password.password_source.clone()),
-            ..PasswordFlags::default()
-        };
-        let key = old.with_context(run, true, |context| {
-            Ok(local_key::parse(content.expose(), || context.prompt.secret(&shown, SecretPurpose::Unlock))
-                .map_err(|error| error.with_what(|_| format!("cannot import {shown}")))?)
-        })?;
+        let source = self.import_password_source.or(self.password.password_source.clone());
+        let key = read_key(run, &self.key, source)?;
         let created = self
             .password
             .with_context(run, true, |context| Ok(store.import(&uri, &key, self.yes, context)?))?;
         super::keys::announce(run, &created);
         Ok(())
     }
+}
 
-    fn read(&self, deadline: Option<Instant>) -> Result<Secret, Error> {
-        bounded::read(&self.key, MAX_KEY_FILE_BYTES, deadline)
-            .map(Secret::new)
-            .map_err(|cause| Error::io("import", self.key.display(), cause))
-    }
+/// A private key out of a file, its password from `source`.
+pub(super) fn read_key(
+    run: &Run<'_>,
+    path: &Path,
+    source: Option<PasswordSource>,
+) -> Result<LocalKey, Failure> {
+    let content = bounded::read(path, MAX_KEY_FILE_BYTES, run.global.deadline())
+        .map(Secret::new)
+        .map_err(|cause| Error::io("import", path.display(), cause))?;
+    let shown = path.display().to_string();
+    let flags = PasswordFlags { password_source: source, ..PasswordFlags::default() };
+    flags.with_context(run, true, |context| {
+        Ok(local_key::parse(content.expose(), || context.prompt.secret(&shown, SecretPurpose::Unlock))
+            .map_err(|error| error.with_what(|_| format!("cannot import {shown}")))?)
+    })
 }

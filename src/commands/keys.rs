@@ -9,8 +9,10 @@ use super::Run;
 use super::flags::key::PasswordFlags;
 use super::keys_attest::{Attest, VerifyAttestation};
 use super::keys_certificate::{ImportCertificate, ShowCertificate};
+use super::keys_csr::Csr;
 use super::keys_delete::Delete;
 use super::keys_doctor::Doctor;
+use super::keys_import::Import;
 use crate::backends;
 use crate::exit::Failure;
 
@@ -32,6 +34,8 @@ enum KeysCommand {
     },
     Doctor(Doctor),
     Delete(Delete),
+    Import(Import),
+    Csr(Csr),
     Attest(Attest),
     VerifyAttestation(VerifyAttestation),
     Certificate(ShowCertificate),
@@ -75,6 +79,8 @@ impl Keys {
             }
             KeysCommand::Doctor(command) => command.execute(run),
             KeysCommand::Delete(command) => command.execute(run),
+            KeysCommand::Import(command) => command.execute(run),
+            KeysCommand::Csr(command) => command.execute(run),
             KeysCommand::Attest(command) => command.execute(run),
             KeysCommand::VerifyAttestation(command) => command.execute(run),
             KeysCommand::Certificate(command) => command.execute(run),

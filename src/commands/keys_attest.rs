@@ -141,12 +141,12 @@ impl VerifyAttestation {
 struct Roots {
     /// Trust the roots in this file (PEM) beside the maker's
     #[arg(long, value_name = "FILE")]
-    attestation_roots: Option<PathBuf>,
+    root: Option<PathBuf>,
 }
 
 impl Roots {
     fn read(&self, run: &Run<'_>) -> Result<Vec<Vec<u8>>, Failure> {
-        self.attestation_roots.as_ref().map_or_else(|| Ok(Vec::new()), |file| read_chain(file, run))
+        self.root.as_ref().map_or_else(|| Ok(Vec::new()), |file| read_chain(file, run))
     }
 }
 

@@ -26,7 +26,9 @@ const ALIASES: [(&str, &str); 5] = [
 ];
 
 /// Commands of ours that Cosign does not have.
-const OUR_COMMANDS: [&str; 9] = [
+const OUR_COMMANDS: [&str; 11] = [
+    "keys csr",
+    "keys import",
     "demo",
     "keys",
     "keys list",
@@ -78,7 +80,7 @@ const OUR_FLAGS: [(&str, &[&str]); 18] = [
     ("help", &["--man", "--man-dir", "--report"]),
     ("env", &["--report"]),
     ("version", &["--report"]),
-    ("piv-tool attestation", &["--attestation-roots"]),
+    ("piv-tool attestation", &["--root"]),
     ("piv-tool generate-key", &["--signing-algorithm"]),
     ("piv-tool set-management-key", &["--protect"]),
 ];

@@ -12,6 +12,7 @@ pub mod algorithm;
 pub mod backend;
 pub mod bounded;
 pub mod certificate;
+pub mod certificate_request;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod context;
