@@ -11,24 +11,16 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_file::FileBackend,
         #[cfg(feature = "pkcs11")]
         &countersign_pkcs11::Pkcs11Backend,
+        #[cfg(feature = "piv")]
+        const {
+            &countersign_piv::PivBackend::new()
+        },
     ]
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 12] = [
-    "piv",
-    "yubikey",
-    "awskms",
-    "azurekms",
-    "gcpkms",
-    "hashivault",
-    "openbao",
-    "k8s",
-    "gitlab",
-    "github",
-    "https",
-    "http",
-];
+const NOT_BUILT: [&str; 10] =
+    ["awskms", "azurekms", "gcpkms", "hashivault", "openbao", "k8s", "gitlab", "github", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///

@@ -7,7 +7,10 @@ use countersign_core::bounded;
 use countersign_core::context::SecretPurpose;
 use countersign_core::error::Error;
 use countersign_core::limits::MAX_KEY_FILE_BYTES;
-use countersign_core::{KeyUri, Secret, local_key::{self, LocalKey}};
+use countersign_core::{
+    KeyUri, Secret,
+    local_key::{self, LocalKey},
+};
 
 use super::Run;
 use super::flags::key::PasswordFlags;

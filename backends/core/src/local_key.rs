@@ -97,7 +97,7 @@ impl LocalKey {
     }
 
     /// The key as unencrypted PKCS#8 v1 DER (RFC 5208), wiped when dropped.
-    pub(crate) fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>> {
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>> {
         let failed = |_| Error::internal("cannot encode a private key");
         Ok(Zeroizing::new(match &self.key {
             Key::Ecdsa(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
