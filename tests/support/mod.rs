@@ -3,13 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub(crate) mod cards;
 pub(crate) mod child;
 pub(crate) mod tokens;
 
 /// The built binary, in a clean environment, without input and without any card of this machine.
 pub(crate) fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.env_clear().stdin(Stdio::null()).env("PCSCLITE_CSOCK_NAME", "/nonexistent");
+    command.env_clear().stdin(Stdio::null());
+    if !cards::is_inside() {
+        command.env("PCSCLITE_CSOCK_NAME", "/nonexistent");
+    }
     command
 }
 

@@ -164,7 +164,9 @@ pub(crate) fn verify(leaf: &Link<'_>, rest: &[Vec<u8>], roots: &[Vec<u8>]) -> Re
                     last.subject(),
                     last.certificate.tbs_certificate.issuer
                 ))
-                .hint("a device with an attestation key of your own needs its own root"));
+                .hint(
+                    "a device with an attestation key of your own needs its own root: pass it with --root",
+                ));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use countersign_core::conformance::World;
 use countersign_core::context::Event;
 use countersign_core::error::ErrorKind;
-use countersign_core::{Backend, Input, KeyUri, OpenContext};
+use countersign_core::{Attester, Backend, Input, KeyStore, KeyUri, OpenContext};
 
 use crate::rig::{PIN, Rig, digest, says, sign};
 
@@ -117,16 +117,22 @@ fn a_file_that_contradicts_the_card_is_refused() {
 #[test]
 fn the_certificate_of_the_slot_comes_with_the_key() {
     let rig = Rig::new("5.7.1");
-    rig.card().control("key 9e p256 certificate");
-    rig.card().control("key 82 p256");
     let world = World::with_secret(PIN);
-    let signer = rig.open(&rig.uri("9e"), &world).unwrap();
-    let certificate = signer.info().certificate.clone().unwrap();
-    assert_eq!(
-        countersign_core::PublicKey::from_certificate_der(&certificate).unwrap(),
-        signer.info().public_key
-    );
-    assert!(rig.open(&rig.uri("82"), &world).unwrap().info().certificate.is_none());
+    let certificate = |slot| rig.open(&rig.uri(slot), &world).unwrap().info().certificate.clone();
+    // A self-issued one tells no more than the key.
+    rig.card().control("key 9e p256 certificate");
+    assert!(rig.backend.certificate(&rig.uri("9e"), &world.context()).unwrap().is_some());
+    assert!(certificate("9e").is_none());
+    // One that another key signed, here the device's.
+    let uri = rig.uri("82");
+    let algorithm = countersign_core::KeyType::P256.default_algorithm();
+    let made = rig.backend.generate(&uri, algorithm, false, &world.context()).unwrap();
+    assert!(certificate("82").is_none());
+    let issued = rig.backend.attest(&uri, &world.context()).unwrap().remove(0);
+    rig.backend.import_certificate(&uri, &issued, false, &world.context()).unwrap();
+    let certificate = certificate("82").unwrap();
+    assert_eq!(certificate, issued);
+    assert_eq!(countersign_core::PublicKey::from_certificate_der(&certificate).unwrap(), made.public_key);
 }
 
 #[test]
