@@ -271,6 +271,7 @@ fn run(arguments: &[&str]) -> Answer {
     let mut command = Command::new("setsid");
     command.arg("--wait").arg(countersign.get_program()).args(countersign.get_args()).args(arguments);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &work).current_dir(&work);
+    support::hide_cards(&mut command);
     command.stdin(Stdio::null()).stdout(file(&stdout)).stderr(file(&stderr));
     let mut child = command.spawn().expect("setsid, of the package util-linux, starts");
     let start = Instant::now();

@@ -12,9 +12,14 @@ pub(crate) fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
     command.env_clear().stdin(Stdio::null());
     if !cards::is_inside() {
-        command.env("PCSCLITE_CSOCK_NAME", "/nonexistent");
+        hide_cards(&mut command);
     }
     command
+}
+
+/// Leads the PC/SC library nowhere: a test must not spend the PIN tries of a developer's own card.
+pub(crate) fn hide_cards(command: &mut Command) {
+    command.env("PCSCLITE_CSOCK_NAME", "/nonexistent");
 }
 
 /// The real Cosign, or `None` after saying so; with `REQUIRE_RIGS=1` its absence fails the test.
