@@ -5,10 +5,11 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
+use countersign_core::PinSource;
 use countersign_core::error::Result;
 use countersign_core::hexadecimal::hex;
 use countersign_core::{ErrorKind, KeyUri};
-use countersign_pkcs11::{ObjectType, PinSource, Pkcs11Uri};
+use countersign_pkcs11::{ObjectType, Pkcs11Uri, UriPin};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -358,10 +359,14 @@ fn fields(uri: &Pkcs11Uri) -> Vec<String> {
     };
     let (value, source) = match &uri.pin {
         None => (None, None),
-        Some(PinSource::Value(secret)) => (Some(secret.expose().to_vec()), None),
-        Some(PinSource::File(path)) => (None, Some(path.as_os_str().as_encoded_bytes().to_vec())),
-        Some(PinSource::Variable(name)) => (None, Some(format!("env:{name}").into_bytes())),
-        Some(PinSource::Command(words)) => (None, Some(format!("|{}", words.join(" ")).into_bytes())),
+        Some(UriPin::Value(secret)) => (Some(secret.expose().to_vec()), None),
+        Some(UriPin::Source(PinSource::File(path))) => {
+            (None, Some(path.as_os_str().as_encoded_bytes().to_vec()))
+        }
+        Some(UriPin::Source(PinSource::Variable(name))) => (None, Some(format!("env:{name}").into_bytes())),
+        Some(UriPin::Source(PinSource::Command(words))) => {
+            (None, Some(format!("|{}", words.join(" ")).into_bytes()))
+        }
     };
     // PKCS#11 v3.0, CK_OBJECT_CLASS.
     let class = uri.kind.map(|kind| match kind {

@@ -41,7 +41,7 @@ use countersign_core::{
 pub use pcsc::PcscReaders;
 pub use slot::Slot;
 pub use transport::{Exchange, Reader, Readers, Transport, TransportError};
-pub use uri::{PinSource, PivUri};
+pub use uri::PivUri;
 
 /// Keys on YubiKeys and other PIV cards.
 pub struct PivBackend {

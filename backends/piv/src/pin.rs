@@ -5,16 +5,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use countersign_core::context::{Event, SecretPurpose};
+use countersign_core::context::Event;
 use countersign_core::error::{Error, ErrorKind, Result};
-use countersign_core::limits::MAX_SECRET_BYTES;
-use countersign_core::{OpenContext, Secret, bounded};
+use countersign_core::{OpenContext, Secret, pin_source};
 use zeroize::Zeroizing;
 
 use crate::apdu::{Command, Status};
 use crate::card::Card;
 use crate::metadata;
-use crate::uri::{PinSource, PivUri};
+use crate::uri::PivUri;
 
 /// The PIN for URIs that hold no source of one.
 pub(crate) const PIN: &str = "COUNTERSIGN_PIV_PIN";
@@ -222,27 +221,8 @@ fn count(left: u8) -> String {
 
 /// The PIN from the URI's source, the variable, or whoever is at the terminal.
 pub(crate) fn fetch(uri: &PivUri, object: &str, context: &OpenContext<'_>) -> Result<Secret> {
-    let named = |name: &str| {
-        let value = context.environment.variable(name);
-        value.map(|value| Secret::new(value.into_encoded_bytes()))
-    };
     match &uri.pin {
-        Some(PinSource::File(path)) => bounded::read(path, MAX_SECRET_BYTES, context.deadline)
-            .map(|bytes| Secret::new(bytes).without_line_ending())
-            .map_err(|cause| Error::io("read the PIN in", path.display(), cause)),
-        Some(PinSource::Variable(name)) => named(name).ok_or_else(|| {
-            Error::new(ErrorKind::PinRequired, format!("cannot get the PIN for {object}"))
-                .why(format!("the variable {name} is not set"))
-        }),
-        Some(PinSource::Command(words)) => context.prompt.command(words),
-        None => match named(PIN) {
-            Some(pin) => Ok(pin),
-            None => context.prompt.secret(object, SecretPurpose::Pin).map_err(|error| match error.kind() {
-                ErrorKind::PinRequired => {
-                    error.hint(format!("set {PIN}, or add ?pin-source=file:/PATH to the URI"))
-                }
-                _ => error,
-            }),
-        },
+        Some(source) => source.fetch(object, context),
+        None => pin_source::fetch_unnamed(PIN, object, context),
     }
 }

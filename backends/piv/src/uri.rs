@@ -5,18 +5,16 @@
 //! unknown one is refused.
 
 mod display;
-mod pin_source;
 
 use std::path::PathBuf;
 
 use countersign_core::device::{PinPolicy, TouchPolicy};
 use countersign_core::error::Result;
-use countersign_core::{Error, ErrorKind, KeyUri, OpenContext, TrustLevel};
+use countersign_core::{Error, ErrorKind, KeyUri, OpenContext, PinSource, TrustLevel};
 
 use crate::slot::Slot;
 
 pub(crate) use display::encoded;
-pub use pin_source::PinSource;
 
 /// One parsed `piv:` URI. `Display` prints it in one fixed form, without where the PIN comes from.
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -101,7 +99,7 @@ impl PivUri {
             "slot" => self.slot = Some(slot(attribute)?),
             "serial" => self.serial = Some(serial(attribute)?),
             "reader" => self.reader = Some(attribute.filled()?),
-            "pin-source" => self.pin = Some(pin_source::parse(attribute)?),
+            "pin-source" => self.pin = Some(attribute.pin_source()?),
             "public-key" => self.public_key = Some(attribute.filled()?.into()),
             "pin-policy" => self.pin_policy = Some(pin_policy(attribute)?),
             "touch-policy" => self.touch_policy = Some(touch_policy(attribute)?),
@@ -195,6 +193,12 @@ impl Attribute<'_> {
 
     fn bad(&self, why: &str) -> Error {
         self.refused(ErrorKind::BadUri, why)
+    }
+
+    /// The value as a source of the PIN.
+    fn pin_source(&self) -> Result<PinSource> {
+        PinSource::parse(self.text()?.into_bytes())
+            .map_err(|flaw| self.refused(flaw.kind, flaw.why).hint(flaw.hint))
     }
 
     /// The value, percent-decoded once (RFC 3986 2.1).

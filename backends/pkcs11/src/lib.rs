@@ -18,7 +18,7 @@ use countersign_core::backend::Finding;
 use countersign_core::error::Result;
 use countersign_core::{Ability, Backend, KeyStore, KeyUri, OpenContext, PublicKey, Signer, Variable};
 
-pub use uri::{ObjectType, PinSource, Pkcs11Uri};
+pub use uri::{ObjectType, Pkcs11Uri, UriPin};
 
 /// Keys on PKCS#11 tokens.
 #[derive(Debug)]

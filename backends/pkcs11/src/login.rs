@@ -5,11 +5,10 @@
 
 use std::sync::Mutex;
 
-use countersign_core::context::{Event, SecretPurpose};
+use countersign_core::context::Event;
 use countersign_core::error::{Error, ErrorKind, Result};
-use countersign_core::limits::MAX_SECRET_BYTES;
 use countersign_core::secret::Secret;
-use countersign_core::{OpenContext, bounded};
+use countersign_core::{OpenContext, pin_source};
 use cryptoki::context::Pkcs11;
 use cryptoki::error::{Error as ModuleError, RvError};
 use cryptoki::session::{Session, UserType};
@@ -18,7 +17,7 @@ use cryptoki::types::RawAuthPin;
 
 use crate::errors::failed;
 use crate::token::Token;
-use crate::uri::{PinSource, Pkcs11Uri};
+use crate::uri::{Pkcs11Uri, UriPin};
 
 /// The PIN for URIs that hold no source of one.
 pub(crate) const PIN: &str = "COSIGN_PKCS11_PIN";
@@ -140,28 +139,9 @@ fn explain(module: &Pkcs11, token: &Token, what: &str, cause: ModuleError) -> Er
 }
 
 fn fetch(uri: &Pkcs11Uri, token: &str, context: &OpenContext<'_>) -> Result<Secret> {
-    let named = |name: &str| {
-        let value = context.environment.variable(name);
-        value.map(|value| Secret::new(value.into_encoded_bytes()))
-    };
     match &uri.pin {
-        Some(PinSource::Value(pin)) => Ok(Secret::new(pin.expose().to_vec())),
-        Some(PinSource::File(path)) => bounded::read(path, MAX_SECRET_BYTES, context.deadline)
-            .map(|bytes| Secret::new(bytes).without_line_ending())
-            .map_err(|cause| Error::io("read the PIN in", path.display(), cause)),
-        Some(PinSource::Variable(name)) => named(name).ok_or_else(|| {
-            Error::new(ErrorKind::PinRequired, format!("cannot get the PIN for {token}"))
-                .why(format!("the variable {name} is not set"))
-        }),
-        Some(PinSource::Command(words)) => context.prompt.command(words),
-        None => match named(PIN) {
-            Some(pin) => Ok(pin),
-            None => context.prompt.secret(token, SecretPurpose::Pin).map_err(|error| match error.kind() {
-                ErrorKind::PinRequired => {
-                    error.hint(format!("set {PIN}, or add ?pin-source=file:/PATH to the URI"))
-                }
-                _ => error,
-            }),
-        },
+        Some(UriPin::Value(pin)) => Ok(Secret::new(pin.expose().to_vec())),
+        Some(UriPin::Source(source)) => source.fetch(token, context),
+        None => pin_source::fetch_unnamed(PIN, token, context),
     }
 }

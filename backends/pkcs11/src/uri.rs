@@ -7,13 +7,12 @@
 mod attributes;
 mod display;
 mod near_names;
-mod pin_source;
 mod split;
 
 use std::path::PathBuf;
 
 use countersign_core::error::Result;
-use countersign_core::{Error, ErrorKind, KeyUri, Secret};
+use countersign_core::{Error, ErrorKind, KeyUri, PinSource, Secret};
 
 use split::Attribute;
 
@@ -55,7 +54,7 @@ pub struct Pkcs11Uri {
     /// The module's name without `lib` and ending: no slash in it.
     pub module_name: Option<String>,
     /// Where the PIN comes from.
-    pub pin: Option<PinSource>,
+    pub pin: Option<UriPin>,
 }
 
 /// The classes of objects that RFC 7512 2.3 names.
@@ -91,15 +90,11 @@ impl ObjectType {
 
 /// Where the PIN comes from, as `pin-value` or `pin-source` says.
 #[derive(Debug, PartialEq)]
-pub enum PinSource {
+pub enum UriPin {
     /// The PIN itself stands in the URI.
     Value(Secret),
-    /// The file that holds it, an absolute path.
-    File(PathBuf),
-    /// The environment variable that holds it.
-    Variable(String),
-    /// The command that prints it: an absolute program, then its arguments. No shell reads it.
-    Command(Vec<String>),
+    /// It is fetched from here.
+    Source(PinSource),
 }
 
 /// Two attributes that answer one question. RFC 7512 2.3 and 2.4 advise against both; two answers are an error here.

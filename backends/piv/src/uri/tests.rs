@@ -80,7 +80,7 @@ fn refuses_what_it_does_not_understand() {
         ("piv:pin-source=123456", ErrorKind::Unsupported, "no form"),
         ("piv:pin-source=env:1A", ErrorKind::Unsupported, "name of a variable"),
         ("piv:pin-source=|pass", ErrorKind::Unsupported, "absolute"),
-        ("piv:pin-source=file:pin", ErrorKind::Unsupported, "no form"),
+        ("piv:pin-source=file:pin", ErrorKind::Unsupported, "absolute path"),
         ("piv:pin-source=file:/a%2525b", ErrorKind::BadUri, "twice"),
         ("piv:public-key=", ErrorKind::BadUri, "empty"),
     ] {

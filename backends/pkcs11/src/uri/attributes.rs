@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use countersign_core::Secret;
 use countersign_core::error::Result;
+use countersign_core::{ErrorKind, PinSource, Secret, pin_source};
 
 use super::split::{Attribute, Part};
-use super::{ObjectType, PinSource, Pkcs11Uri, near_names, pin_source};
+use super::{ObjectType, Pkcs11Uri, UriPin, near_names};
 
 type Reader = fn(&mut Pkcs11Uri, &Attribute<'_>) -> Result<()>;
 
@@ -90,7 +90,7 @@ fn object_type(attribute: &Attribute<'_>) -> Result<ObjectType> {
 /// RFC 7512 2.4 lets a relative path or a directory stand here and leaves its meaning open. Both would make the
 /// working directory or a listing choose the code to run: absolute paths only, and whoever opens it wants a file.
 fn module_path(attribute: &Attribute<'_>) -> Result<PathBuf> {
-    let path = pin_source::path(attribute, attribute.bytes()?)?;
+    let path = pin_source::path(attribute.bytes()?).map_err(|flaw| attribute.bad(flaw.why))?;
     if path.is_absolute() {
         return Ok(path);
     }
@@ -109,10 +109,17 @@ fn module_name(attribute: &Attribute<'_>) -> Result<String> {
 }
 
 /// Read without a look at it: a PIN may be any bytes, none too.
-fn pin_value(attribute: &Attribute<'_>) -> Result<PinSource> {
-    Ok(PinSource::Value(Secret::new(attribute.bytes()?)))
+fn pin_value(attribute: &Attribute<'_>) -> Result<UriPin> {
+    Ok(UriPin::Value(Secret::new(attribute.bytes()?)))
 }
 
-fn pin_source_value(attribute: &Attribute<'_>) -> Result<PinSource> {
-    pin_source::parse(attribute, attribute.bytes()?)
+fn pin_source_value(attribute: &Attribute<'_>) -> Result<UriPin> {
+    let source = PinSource::parse(attribute.bytes()?);
+    source.map(UriPin::Source).map_err(|flaw| {
+        let error = attribute.refused(flaw.kind, flaw.why);
+        // A PIN that somebody wrote here has its own place.
+        let own_place =
+            matches!(flaw.kind, ErrorKind::Unsupported).then_some("; a PIN itself is written pin-value=");
+        error.hint(format!("{}{}", flaw.hint, own_place.unwrap_or_default()))
+    })
 }
