@@ -12,7 +12,7 @@ pub mod algorithm;
 pub mod backend;
 pub mod bounded;
 pub mod certificate;
-#[cfg(feature = "conformance")]
+#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod context;
 pub mod device;
@@ -20,6 +20,8 @@ pub mod digest;
 pub mod encoding;
 pub mod error;
 pub mod hexadecimal;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod input;
 pub mod key_uri;
 pub mod limits;
