@@ -74,6 +74,10 @@ pub(crate) fn refused(what: &str, answer: &Answer, place: Place<'_>) -> Error {
     let error = |kind, why: String| Error::new(kind, what).why(why);
     let mount = place.mount;
     match answer.status {
+        400 if String::from_utf8_lossy(&answer.body).contains("HTTP request to an HTTPS server") => {
+            error(ErrorKind::Unsupported, "the server speaks TLS there".to_owned())
+                .hint("write https:// in its address")
+        }
         400 if says("missing client token") => {
             error(ErrorKind::Unauthenticated, told).hint("set VAULT_TOKEN")
         }

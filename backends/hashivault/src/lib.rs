@@ -10,7 +10,7 @@ mod signer;
 mod store;
 mod uri;
 
-use countersign_core::backend::Finding;
+use countersign_core::backend::{Finding, KeySummary};
 use countersign_core::error::Result;
 use countersign_core::{Ability, Backend, KeyStore, KeyUri, OpenContext, PublicKey, Signer, Variable};
 
@@ -43,6 +43,10 @@ impl Backend for HashivaultBackend {
 
     fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) {
         doctor::diagnose(uri, context, found);
+    }
+
+    fn versions(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
+        store::versions(uri, context).map_err(|error| error.for_key(uri))
     }
 
     fn key_store(&self) -> Option<&dyn KeyStore> {

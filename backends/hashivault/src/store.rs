@@ -41,12 +41,7 @@ fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
     if !parsed.key.is_empty() {
         let key = vault.key(&parsed.key, &act)?;
         let wanted = |version: &u32| parsed.version.is_none_or(|wanted| wanted == *version);
-        return key
-            .versions()
-            .into_iter()
-            .filter(wanted)
-            .map(|version| summary(&canonical(&parsed, &vault, Some(version)), &key, version, &act))
-            .collect();
+        return versions_of(&key, &parsed, &vault, wanted, &act);
     }
     let mut keys = Vec::new();
     for name in vault.names(&act)? {
@@ -70,6 +65,25 @@ fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
         }
     }
     Ok(keys)
+}
+
+/// Every version of the key, oldest first: one call.
+pub(crate) fn versions(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
+    let (parsed, vault) = connect(uri, context)?;
+    let act = format!("list the versions of {uri}");
+    let key = vault.key(&parsed.key, &act)?;
+    versions_of(&key, &parsed, &vault, |_| true, &act)
+}
+
+fn versions_of(
+    key: &Key,
+    uri: &VaultUri,
+    vault: &Vault<'_>,
+    wanted: impl Fn(&u32) -> bool,
+    act: &str,
+) -> Result<Vec<KeySummary>> {
+    let versions = key.versions().into_iter().filter(wanted);
+    versions.map(|version| summary(&canonical(uri, vault, Some(version)), key, version, act)).collect()
 }
 
 fn summary(uri: &VaultUri, key: &Key, version: u32, act: &str) -> Result<KeySummary> {
