@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 pub(crate) mod child;
+pub(crate) mod exchange;
+pub(crate) mod fault_proxy;
+pub(crate) mod openbao;
 pub(crate) mod tokens;
 
 /// The built binary, in a clean environment, without input.

@@ -1,0 +1,84 @@
+//! How often the server is asked: a budget, counted between the two.
+
+use super::{at, make_key};
+use crate::support::fault_proxy::FaultProxy;
+use crate::support::openbao::OpenBao;
+use crate::support::stderr;
+
+#[test]
+fn one_signature_is_two_calls_and_one_verification_one() {
+    let Some(server) = OpenBao::shared() else { return };
+    let proxy = FaultProxy::new(server.address());
+    let world = at(&server, proxy.address());
+    world.sign("hashivault://p256", "b.json");
+    assert_eq!(proxy.asked(), ["GET /v1/transit/keys/p256", "POST /v1/transit/sign/p256"]);
+    world.verify("hashivault://p256", "b.json");
+    assert_eq!(proxy.asked(), ["GET /v1/transit/keys/p256"]);
+    world.ok(&["public-key", "--key", "hashivault://p256", "--outfile", "p256.pub"]);
+    assert_eq!(proxy.asked(), ["GET /v1/transit/keys/p256"]);
+    world.verify("p256.pub", "b.json");
+    assert!(proxy.asked().is_empty(), "a saved key needs no service");
+}
+
+#[test]
+fn a_batch_opens_once_and_keeps_its_connections() {
+    let Some(server) = OpenBao::shared() else { return };
+    let proxy = FaultProxy::new(server.address());
+    let world = at(&server, proxy.address());
+    let names: Vec<String> = (0..100).map(|number| format!("file{number}")).collect();
+    for name in &names {
+        std::fs::write(world.path(name), name).unwrap();
+    }
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let sign = ["sign-blob", "--tlog-upload=false", "--key", "hashivault://p256"];
+    let said = stderr(&world.ok(&[&sign[..], &names].concat()));
+    assert!(said.contains("Signed 100 of 100 files with hashivault://p256?version=1, 0 failed"), "{said}");
+    let (requests, connections) = proxy.take();
+    let opened = requests.iter().filter(|request| request.start.starts_with("GET")).count();
+    assert_eq!((opened, requests.len()), (1, 101));
+    // A thread that finds none idle opens one, even if another comes back meanwhile.
+    assert!(connections <= 16, "{connections} connections for eight threads");
+    let verify = ["verify-blob", "--insecure-ignore-tlog", "--key", "hashivault://p256"];
+    world.ok(&[&verify[..], &names].concat());
+    assert_eq!(proxy.asked().len(), 1);
+}
+
+/// E.2 30: what was opened is what signs, whatever becomes of the key meanwhile.
+#[test]
+fn a_rotation_between_two_calls_changes_nothing() {
+    let Some(server) = OpenBao::shared() else { return };
+    let proxy = FaultProxy::new(server.address());
+    let world = at(&server, proxy.address());
+    let key = make_key(&server, "turning");
+    let (address, token) = (server.address().to_owned(), server.token().to_owned());
+    // Rotated after the public key was read and before the signature is asked for.
+    let rotate = move |body| {
+        crate::support::exchange::exchange(
+            &address,
+            "POST",
+            "/v1/transit/keys/turning/rotate",
+            &token,
+            b"{}",
+        );
+        body
+    };
+    proxy.spoil("keys/turning", [crate::support::fault_proxy::Fault::Change(Box::new(rotate))]);
+    world.sign(&key, "b.json");
+    let latest = server.call("GET", "transit/keys/turning", serde_json::Value::Null);
+    assert_eq!(latest["data"]["latest_version"], 2);
+    world.verify(&format!("{key}?version=1"), "b.json");
+    let signed = proxy.take().0.into_iter().find(|request| request.path().contains("sign")).unwrap();
+    assert!(String::from_utf8_lossy(&signed.body).contains("\"key_version\":1"));
+}
+
+#[test]
+fn a_file_key_asks_nobody() {
+    let Some(server) = OpenBao::shared() else { return };
+    let proxy = FaultProxy::new(server.address());
+    let mut world = at(&server, proxy.address());
+    world.set("COSIGN_PASSWORD", "");
+    world.ok(&["generate-key-pair"]);
+    world.sign("cosign.key", "b.json");
+    world.verify("cosign.pub", "b.json");
+    assert_eq!(proxy.take().1, 0);
+}
