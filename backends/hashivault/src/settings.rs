@@ -44,6 +44,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
     variable("VAULT_ROLE", "is the role for JWT and Kubernetes", "a role name"),
     secret("VAULT_JWT", "is the token of another issuer for JWT", "a JWT"),
     variable("VAULT_JWT_FILE", "holds that token, or Kubernetes' own", "a file"),
+    variable(
+        "VAULT_CONFIG_PATH",
+        "is where the servers' own tool names a token helper",
+        "a file, as in ~/.vault",
+    ),
     variable("BAO_ADDR", "is the OpenBao server", "a URL"),
     secret("BAO_TOKEN", "is the token for OpenBao", "a token"),
 ];
