@@ -7,18 +7,21 @@
 
 mod endpoint;
 mod failure;
+mod pace;
 mod request;
 mod retry;
 mod runtime;
 mod trust;
 
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
 use crate::context::{Event, OpenContext, Variable};
 use crate::error::{Error, ErrorKind, Result};
+use pace::Pace;
 use request::Attempt;
 
 pub use endpoint::{Endpoint, encode_segment};
@@ -76,6 +79,8 @@ pub const VARIABLES: &[Variable] = &[
 pub struct Options {
     /// Certificates (PEM, one or more) that alone are trusted; `None`: `SSL_CERT_FILE`, else the system's.
     pub certificates: Option<Vec<u8>>,
+    /// The most requests in a second when the context names no number; `None` where the service has no quota.
+    pub max_rate: Option<NonZeroU32>,
     /// The largest body taken, in bytes.
     pub max_answer_bytes: usize,
     /// Whether an answer is the service's trouble of the moment and the request may be sent again.
@@ -88,6 +93,9 @@ pub struct Client<'a> {
     endpoint: Endpoint,
     options: Options,
     client: reqwest::Client,
+    /// What each call may take: a batch of many files lasts longer than the limit of one.
+    limit: Option<Duration>,
+    pace: Option<Pace>,
     sent: AtomicUsize,
 }
 
@@ -111,7 +119,9 @@ impl<'a> Client<'a> {
         let client = trust::proxy(builder, &endpoint, context)?
             .build()
             .map_err(|cause| failure::of_setup(&endpoint, &cause))?;
-        Ok(Self { context: *context, endpoint, options, client, sent: AtomicUsize::new(0) })
+        let pace = context.max_rate.or(options.max_rate).map(Pace::new);
+        let limit = context.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Ok(Self { context: *context, endpoint, options, client, limit, pace, sent: AtomicUsize::new(0) })
     }
 
     /// Where it sends.
@@ -130,17 +140,25 @@ impl<'a> Client<'a> {
     }
 
     /// Sends a request and returns the answer, whatever its status: the backend's `errors.rs` judges it. `act` completes
-    /// "cannot …". Costs one round trip, and up to three more where the service has trouble; each is an
+    /// "cannot …". It may take as long as the context's deadline left when the client was made; a wait for `max_rate` is not
+    /// counted. Costs one round trip, and up to three more where the service has trouble; each is an
     /// [`Event::Retrying`].
     ///
     /// # Errors
-    /// [`ErrorKind::Timeout`] at the context's deadline or when cancelled; [`ErrorKind::Unavailable`] when there is no
+    /// [`ErrorKind::Timeout`] at that limit or when cancelled; [`ErrorKind::Unavailable`] when there is no
     /// connection; [`ErrorKind::Unauthenticated`] when TLS does not trust the host; [`ErrorKind::Integrity`] for an answer
     /// beyond the limit; [`ErrorKind::Unsupported`] for a redirect to another host.
     pub fn send(&self, act: &str, request: &Request<'_>) -> Result<Answer> {
+        if let Some(pace) = &self.pace {
+            // A queue of ours is not the service's delay.
+            let patient = OpenContext { deadline: None, ..self.context };
+            retry::sleep(pace.take(Instant::now()), act, &patient)?;
+        }
+        let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
+        let context = OpenContext { deadline, ..self.context };
         let mut tried = 0;
         loop {
-            let outcome = self.send_once(act, request);
+            let outcome = self.send_once(act, request, &context);
             let pause = match &outcome {
                 Ok(Attempt::Answer(answer)) if (self.options.is_transient)(answer) => {
                     retry::pause(tried, answer.retry_after)
@@ -149,25 +167,25 @@ impl<'a> Client<'a> {
                 Ok(Attempt::Answer(_)) | Err(_) => None,
             };
             // Waiting past the deadline helps nobody: the service's own words do.
-            let left = self.context.time_left(act)?;
+            let left = context.time_left(act)?;
             let Some(pause) = pause.filter(|pause| left.is_none_or(|left| *pause < left)) else {
                 return match outcome? {
                     Attempt::Answer(answer) => Ok(answer),
                     Attempt::NoConnection(error) => Err(error),
                 };
             };
-            self.context.events.event(Event::Retrying(pause));
-            retry::sleep(pause, act, &self.context)?;
+            context.events.event(Event::Retrying(pause));
+            retry::sleep(pause, act, &context)?;
             tried += 1;
         }
     }
 
     /// One request and the redirects that stay on the host.
-    fn send_once(&self, act: &str, request: &Request<'_>) -> Result<Attempt> {
+    fn send_once(&self, act: &str, request: &Request<'_>, context: &OpenContext<'_>) -> Result<Attempt> {
         let mut url = self.endpoint.join(request.path)?;
         for _ in 0..=MAX_REDIRECTS {
             self.sent.fetch_add(1, Ordering::Relaxed);
-            let attempt = wait(&self.context, act, async || {
+            let attempt = wait(context, act, async || {
                 let sending = self.client.execute(request.build(url.clone())?);
                 request::read(sending.await, self.options.max_answer_bytes, &self.endpoint, act).await
             })??;

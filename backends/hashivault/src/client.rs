@@ -55,8 +55,12 @@ impl<'a> Vault<'a> {
             .map(|(name, file)| http::load_certificates(&file, &name, context))
             .transpose()?;
         let credential = credentials::find(&settings)?;
-        let options =
-            Options { certificates, max_answer_bytes: MAX_ANSWER_BYTES, is_transient: errors::is_transient };
+        let options = Options {
+            certificates,
+            max_rate: None,
+            max_answer_bytes: MAX_ANSWER_BYTES,
+            is_transient: errors::is_transient,
+        };
         let http = Client::new(settings.endpoint.clone(), options, context)?;
         Ok(Self {
             http,

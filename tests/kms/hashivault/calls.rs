@@ -82,3 +82,36 @@ fn a_file_key_asks_nobody() {
     world.verify("cosign.pub", "b.json");
     assert_eq!(proxy.take().1, 0);
 }
+
+/// A batch may last longer than one call: here six calls of 400 ms each, two a second, against a limit of 1.5 s.
+#[test]
+fn the_time_limit_is_that_of_a_call_and_the_pace_is_ours() {
+    let Some(server) = OpenBao::shared() else { return };
+    let proxy = FaultProxy::new(server.address());
+    let world = at(&server, proxy.address());
+    let late = |body| {
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        body
+    };
+    proxy.spoil("sign", (0..6).map(|_| crate::support::fault_proxy::Fault::Change(Box::new(late))));
+    let names = ["a", "b", "c", "d", "e", "f"];
+    for name in names {
+        std::fs::write(world.path(name), name).unwrap();
+    }
+    let sign = [
+        "sign-blob",
+        "--tlog-upload=false",
+        "--key",
+        "hashivault://p256",
+        "--max-rate",
+        "2",
+        "--timeout",
+        "1500ms",
+    ];
+    let began = std::time::Instant::now();
+    world.ok(&[&sign[..], &names].concat());
+    // Seven requests have six pauses between: sooner would be beyond the rate.
+    assert!(began.elapsed() >= std::time::Duration::from_secs(3));
+    assert_eq!(proxy.asked().len(), 7);
+    world.refuse(&["sign-blob", "--max-rate", "0", "--key", "hashivault://p256", "a"], &["--max-rate"]);
+}
