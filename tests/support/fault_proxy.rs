@@ -1,4 +1,5 @@
-//! Stands in front of a server on this machine, counts what is asked, and spoils the answers that it was told to spoil.
+//! Stands in front of a server on this machine, counts what is asked, and spoils the answers that it was told to spoil. It
+//! serves as a proxy for https too, and lets that pass as it is.
 
 use std::collections::VecDeque;
 use std::io::{BufReader, Write};
@@ -115,6 +116,10 @@ fn serve(mut stream: TcpStream, server: &str, state: &Mutex<State>) {
     let Ok(copy) = stream.try_clone() else { return };
     let mut reader = BufReader::new(copy);
     while let Some(request) = Message::read(&mut reader, false) {
+        if request.start.starts_with("CONNECT ") {
+            locked(state).requests.push(request);
+            return tunnel(stream, server);
+        }
         let fault = {
             let mut state = locked(state);
             state.requests.push(request.clone());
@@ -127,6 +132,24 @@ fn serve(mut stream: TcpStream, server: &str, state: &Mutex<State>) {
             return;
         }
     }
+}
+
+/// What is asked of a proxy for https: from here on bytes go to and fro, to the server whatever name was asked for.
+fn tunnel(mut stream: TcpStream, server: &str) {
+    let mut to = TcpStream::connect(server).unwrap_or_else(|cause| panic!("{server}: {cause}"));
+    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("whoever asked waits");
+    let pass = |mut from: TcpStream, mut to: TcpStream| {
+        thread::spawn(move || {
+            // Either side may go first, by whatever end.
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Both);
+        })
+    };
+    let copies = (stream.try_clone().expect("a second handle"), to.try_clone().expect("a second handle"));
+    let there = pass(copies.0, copies.1);
+    let _ = std::io::copy(&mut to, &mut stream);
+    let _ = stream.shutdown(Shutdown::Both);
+    there.join().expect("a copy that ends");
 }
 
 /// `None` ends the connection.

@@ -1,6 +1,6 @@
 //! How often the server is asked: a budget, counted between the two.
 
-use super::{at, make_key};
+use super::{World, at, make_key};
 use crate::support::fault_proxy::FaultProxy;
 use crate::support::openbao::OpenBao;
 use crate::support::stderr;
@@ -114,4 +114,34 @@ fn the_time_limit_is_that_of_a_call_and_the_pace_is_ours() {
     assert!(began.elapsed() >= std::time::Duration::from_secs(3));
     assert_eq!(proxy.asked().len(), 7);
     world.refuse(&["sign-blob", "--max-rate", "0", "--key", "hashivault://p256", "a"], &["--max-rate"]);
+}
+
+#[test]
+fn proxies_are_asked_for_other_machines_only() {
+    let Some(server) = OpenBao::shared() else { return };
+    let tls = server.variable("VAULT_TLS_ADDR").strip_prefix("https://").unwrap();
+    let proxy = FaultProxy::new(tls);
+    let (address, authority) = (format!("http://{}", proxy.address()), server.variable("VAULT_CACERT"));
+    let mut world = World::new(&[
+        ("VAULT_ADDR", "https://vault.example.com:8200"),
+        ("VAULT_CACERT", authority),
+        ("VAULT_TOKEN", server.token()),
+        ("HTTPS_PROXY", &address),
+        ("NO_PROXY", "other.example.com"),
+    ]);
+    world.sign("hashivault://p256", "b.json");
+    let (requests, _) = proxy.take();
+    assert_eq!(requests[0].start, "CONNECT vault.example.com:8200 HTTP/1.1");
+    assert!(
+        requests.iter().all(|request| request.header("x-vault-token").is_none()),
+        "the proxy sees no token"
+    );
+    world.set("VAULT_ADDR", &format!("https://{tls}"));
+    world.verify("hashivault://p256", "b.json");
+    assert_eq!(proxy.take().1, 0, "this machine needs no proxy");
+    // A password for the proxy never shows.
+    world.set("VAULT_ADDR", "https://vault.example.com:8200");
+    world.set("HTTPS_PROXY", "http://me:sesame@ not a url");
+    let said = world.refuse_sign("hashivault://p256", &["cannot use the proxy in HTTPS_PROXY"]);
+    assert!(!said.contains("sesame"), "{said}");
 }
