@@ -61,7 +61,7 @@ pub fn plan(material: &Material, policy: &KeyPolicy<'_>) -> Result<Plan, Refusal
     if let Some(hint) = material.hint.as_deref().filter(|hint| material::is_fingerprint(hint)) {
         let expected = policy.key.hint();
         if hint != expected {
-            return Err(Refusal::KeyHint { expected, found: hint.to_owned() });
+            return Err(Refusal::KeyHint { expected, found: hint.to_owned(), signed_by: None });
         }
     }
     if let Some(key) = &material.certified_key

@@ -7,6 +7,7 @@
 mod architecture;
 mod cli;
 mod interop;
+mod kms;
 mod piv;
 mod pkcs11;
 mod readme;

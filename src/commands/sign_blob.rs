@@ -1,6 +1,7 @@
 //! `sign-blob`: signs files with one opened key and writes a bundle for each.
 
 use std::io::Read;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -89,6 +90,10 @@ pub(crate) struct SignBlob {
     #[arg(long, default_value = "true")]
     b64: bool,
 
+    /// Ask a key service at most so many times a second
+    #[arg(long, value_name = "COUNT")]
+    max_rate: Option<NonZeroU32>,
+
     /// Overwrite bundles that exist
     #[arg(long, short = 'y')]
     yes: bool,
@@ -114,7 +119,8 @@ impl SignBlob {
         let stdin_is_free = self.files_from.as_deref() != Some("-")
             && !jobs.iter().any(|job| job.artifact == Artifact::Stdin);
         let backend = backends::find(&uri)?;
-        let world = self.password.world(run, stdin_is_free);
+        let mut world = self.password.world(run, stdin_is_free);
+        world.max_rate = self.max_rate;
         let signer = backend.open_signer(&uri, &world.context())?;
         run.report.signing_key(signer.info());
         let algorithm = choose_algorithm(&*signer, self.signing_algorithm)?;

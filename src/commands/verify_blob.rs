@@ -1,5 +1,6 @@
 //! `verify-blob`: holds files against bundles or signatures and a key.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -7,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clap::Args;
+use countersign_core::backend::KeySummary;
 use countersign_core::bounded;
 use countersign_core::error::Error;
 use countersign_core::{Algorithm, HashAlgorithm, KeyUri, PublicKey};
@@ -19,7 +21,7 @@ use crate::bundle::Bundle;
 use crate::exit::Failure;
 use crate::report::{Item, Problem};
 use crate::sign::plan::{BUNDLE_ENDING, bundle_path};
-use crate::verify::{KeyPolicy, Material, Proven, plan, verify};
+use crate::verify::{KeyPolicy, Material, Proven, Refusal, plan, verify};
 use crate::{backends, bundle};
 
 /// The largest detached signature read: RSA 4096 in base64 has under a kilobyte.
@@ -101,11 +103,14 @@ impl VerifyBlob {
         let uri = KeyUri::parse(&key)?;
         let stdin_is_free = !artifacts.contains(&Artifact::Stdin);
         let backend = backends::find(&uri)?;
-        let public_key = self
-            .password
-            .with_context(run, stdin_is_free, |context| Ok(backend.public_key(&uri, context)?))?;
+        let world = self.password.world(run, stdin_is_free);
+        let public_key = backend.public_key(&uri, &world.context())?;
         run.report.verifying_key(uri.to_string(), &public_key);
-        self.verify_all(run, &public_key, &artifacts)
+        let versions = || {
+            // Only to say more about a refusal: what cannot be asked is not said.
+            backend.versions(&uri, &world.context()).unwrap_or_default()
+        };
+        self.verify_all(run, &public_key, &artifacts, &versions)
     }
 
     /// `verify-blob dist/*` names the bundles too: those whose file is named as well are not artifacts.
@@ -133,7 +138,13 @@ impl VerifyBlob {
     }
 
     /// Every file is verified, whatever becomes of the others; results are told in the order of the files.
-    fn verify_all(&self, run: &mut Run<'_>, key: &PublicKey, artifacts: &[Artifact]) -> Result<(), Failure> {
+    fn verify_all(
+        &self,
+        run: &mut Run<'_>,
+        key: &PublicKey,
+        artifacts: &[Artifact],
+        versions: &dyn Fn() -> Vec<KeySummary>,
+    ) -> Result<(), Failure> {
         let total = artifacts.len();
         let workers = usize::from(self.max_workers).min(total);
         let results: Vec<_> = artifacts.iter().map(|_| Mutex::new(None)).collect();
@@ -153,9 +164,18 @@ impl VerifyBlob {
             std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
         }
         let (mut failed, mut only_failure) = (0, None);
+        let asked = LazyCell::new(versions);
         for (artifact, result) in artifacts.iter().zip(results) {
             let outcome = result.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let outcome = outcome.unwrap_or_else(|| Err(Error::internal("a file was left out").into()));
+            let mut outcome = outcome.unwrap_or_else(|| Err(Error::internal("a file was left out").into()));
+            if let Err(Failure::Refused { refusal: Refusal::KeyHint { found, signed_by, .. }, .. }) =
+                &mut outcome
+            {
+                let signer = asked
+                    .iter()
+                    .find(|version| version.public_key.as_ref().is_some_and(|key| key.hint() == *found));
+                *signed_by = signer.map(|version| version.uri.clone());
+            }
             match &outcome {
                 Ok((proven, _)) => {
                     let name = if total > 1 { format!("{}: ", artifact.name()) } else { String::new() };

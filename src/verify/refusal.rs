@@ -25,6 +25,8 @@ pub enum Refusal {
         expected: String,
         /// The bundle's, base64.
         found: String,
+        /// The version of the same key that it is the fingerprint of, as a URI, where somebody looked and there is one.
+        signed_by: Option<String>,
     },
     /// The certificate beside the signature certifies another key than the given one.
     CertifiedKey {
@@ -67,6 +69,9 @@ impl Refusal {
                 Some("the artifact was changed, or another key or --signing-algorithm signed it".to_owned())
             }
             Self::ArtifactDigest { .. } => Some("check that bundle and artifact belong together".to_owned()),
+            Self::KeyHint { signed_by: Some(uri), .. } => {
+                Some(format!("another version of the key signed it: if that is good too, verify with --key '{uri}'"))
+            }
             Self::KeyHint { .. } | Self::CertifiedKey { .. } => {
                 Some("verify with the key that signed, or do not trust this signature".to_owned())
             }
@@ -87,7 +92,7 @@ impl fmt::Display for Refusal {
             Self::ArtifactDigest { expected, found } => {
                 write!(f, "the bundle is for another artifact: expected {expected}, found {found}")
             }
-            Self::KeyHint { expected, found } => {
+            Self::KeyHint { expected, found, .. } => {
                 write!(f, "the bundle names another key: expected hint {expected}, found {found}")
             }
             Self::CertifiedKey { expected, found } => {

@@ -59,7 +59,15 @@ const OUR_FLAGS: [(&str, &[&str]); 18] = [
     ("pkcs11-tool list-keys-uris", &["--report"]),
     (
         "sign-blob",
-        &["--files-from", "--bundle-dir", "--allow-final-pin-try", "--password-source", "--wait", "--report"],
+        &[
+            "--files-from",
+            "--bundle-dir",
+            "--max-rate",
+            "--allow-final-pin-try",
+            "--password-source",
+            "--wait",
+            "--report",
+        ],
     ),
     (
         "verify-blob",

@@ -5,6 +5,9 @@ use std::process::{Command, Output, Stdio};
 
 pub(crate) mod cards;
 pub(crate) mod child;
+pub(crate) mod exchange;
+pub(crate) mod fault_proxy;
+pub(crate) mod openbao;
 pub(crate) mod tokens;
 
 /// The built binary, in a clean environment, without input and without any card of this machine.

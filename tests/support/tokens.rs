@@ -48,7 +48,7 @@ fn text(path: &Path) -> String {
 }
 
 /// Reads `export NAME='value'` lines, as the rigs' scripts print them.
-fn exports(printed: &str) -> Vec<(String, String)> {
+pub(crate) fn exports(printed: &str) -> Vec<(String, String)> {
     let pairs = printed.lines().map(|line| {
         let (name, value) = line.strip_prefix("export ")?.split_once('=')?;
         let value = value.strip_prefix('\'')?.strip_suffix('\'')?;

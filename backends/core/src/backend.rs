@@ -32,6 +32,12 @@ pub trait Backend: Sync {
     /// as soon as it is made, so that they survive a library that ends the process.
     fn diagnose(&self, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding));
 
+    /// Every version of the key that the URI names, whichever version it names, where the store keeps versions: verifying
+    /// says by it which one signed. Empty elsewhere. Costs at most one network call.
+    fn versions(&self, _uri: &KeyUri, _context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
+        Ok(Vec::new())
+    }
+
     /// Whether it loads a maker's library, which may crash or hang: the doctor then looks from another process.
     fn loads_libraries(&self) -> bool {
         false

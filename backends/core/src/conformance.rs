@@ -41,12 +41,39 @@ pub struct Rig<'a> {
     pub capabilities: &'a str,
 }
 
+/// A rig, and the variables that lead to it.
+struct Suite<'a> {
+    rig: &'a Rig<'a>,
+    variables: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> std::ops::Deref for Suite<'a> {
+    type Target = Rig<'a>;
+
+    fn deref(&self) -> &Rig<'a> {
+        self.rig
+    }
+}
+
+impl Suite<'_> {
+    fn world(&self, secret: &[u8]) -> World {
+        let world = World::with_secret(secret);
+        self.variables.iter().fold(world, |world, (name, value)| world.set(name, value))
+    }
+}
+
 /// Runs every check; panics with the key and algorithm at the first that fails.
 pub fn run(rig: &Rig<'_>) {
+    run_with(rig, &[]);
+}
+
+/// The same for a store that environment variables lead to: names and values.
+pub fn run_with(rig: &Rig<'_>, variables: &[(&str, &str)]) {
+    let rig = &Suite { rig, variables };
     let mut found: BTreeSet<String> =
         rig.backend.abilities().iter().map(|ability| format!("ability {}", ability.name())).collect();
     for uri in &rig.keys {
-        let world = World::with_secret(&rig.secret);
+        let world = rig.world(&rig.secret);
         let signer = open(rig, uri, &world);
         assert!(world.asked() <= 1, "{uri}: asked {} times for one secret", world.asked());
         for algorithm in every_algorithm_signs(uri, &*signer) {
@@ -73,7 +100,7 @@ fn parse(uri: &str) -> KeyUri {
     KeyUri::parse(uri).unwrap_or_else(|error| panic!("{uri}: {error}"))
 }
 
-fn open<'a>(rig: &Rig<'_>, uri: &str, world: &'a World) -> Box<dyn Signer + 'a> {
+fn open<'a>(rig: &Suite<'_>, uri: &str, world: &'a World) -> Box<dyn Signer + 'a> {
     rig.backend.open_signer(&parse(uri), &world.context()).unwrap_or_else(|error| panic!("{uri}: {error}"))
 }
 
@@ -107,8 +134,8 @@ fn every_algorithm_signs(uri: &str, signer: &dyn Signer) -> Vec<Algorithm> {
     able.clone()
 }
 
-fn public_key_is_the_signers(rig: &Rig<'_>, uri: &str, signer: &dyn Signer) {
-    let world = World::with_secret(&rig.secret);
+fn public_key_is_the_signers(rig: &Suite<'_>, uri: &str, signer: &dyn Signer) {
+    let world = rig.world(&rig.secret);
     let key = rig.backend.public_key(&parse(uri), &world.context());
     let key = key.unwrap_or_else(|error| panic!("{uri}: {error}"));
     assert_eq!(key, signer.info().public_key, "{uri}");
@@ -133,14 +160,14 @@ fn many_threads_sign_at_once(uri: &str, signer: &dyn Signer) {
 }
 
 /// Every listed URI can be pasted back and opens the key it was listed with.
-fn listed_keys_open(rig: &Rig<'_>) {
+fn listed_keys_open(rig: &Suite<'_>) {
     let (Some(uri), Some(store)) = (&rig.list, rig.backend.key_store()) else { return };
-    let world = World::with_secret(&rig.secret);
+    let world = rig.world(&rig.secret);
     let listed = store.list(&parse(uri), &world.context()).unwrap_or_else(|error| panic!("{uri}: {error}"));
     assert_eq!(world.asked(), 0, "{uri}: listing asks for a secret");
     assert_eq!(listed.len(), rig.keys.len(), "{uri}: {listed:?}");
     for key in listed {
-        let world = World::with_secret(&rig.secret);
+        let world = rig.world(&rig.secret);
         let signer = open(rig, &key.uri, &world);
         if let Some(public_key) = key.public_key {
             assert_eq!(public_key, signer.info().public_key, "{}", key.uri);
@@ -148,15 +175,15 @@ fn listed_keys_open(rig: &Rig<'_>) {
     }
 }
 
-fn abilities_are_there(rig: &Rig<'_>) {
+fn abilities_are_there(rig: &Suite<'_>) {
     let abilities = rig.backend.abilities();
     let stored = abilities.iter().any(|ability| !matches!(ability, Ability::Attest));
     assert_eq!(rig.backend.key_store().is_some(), stored, "abilities and key_store() disagree");
     assert_eq!(rig.backend.attester().is_some(), abilities.contains(&Ability::Attest));
 }
 
-fn missing_and_ambiguous_keys_are_told_apart(rig: &Rig<'_>) {
-    let world = World::with_secret(&rig.secret);
+fn missing_and_ambiguous_keys_are_told_apart(rig: &Suite<'_>) {
+    let world = rig.world(&rig.secret);
     let refusal = |uri: &str| {
         let opened = rig.backend.open_signer(&parse(uri), &world.context());
         opened.err().unwrap_or_else(|| panic!("{uri}: opens"))
@@ -169,9 +196,9 @@ fn missing_and_ambiguous_keys_are_told_apart(rig: &Rig<'_>) {
     }
 }
 
-fn a_wrong_secret_is_tried_once(rig: &Rig<'_>) {
+fn a_wrong_secret_is_tried_once(rig: &Suite<'_>) {
     let Some(uri) = &rig.locked else { return };
-    let world = World::with_secret(b"certainly wrong");
+    let world = rig.world(b"certainly wrong");
     let opened = rig.backend.open_signer(&parse(uri), &world.context());
     let error = opened.err().unwrap_or_else(|| panic!("{uri}: opens with a wrong secret"));
     assert!(matches!(error.kind(), ErrorKind::WrongPin { .. }), "{uri}: {error}");
@@ -179,9 +206,9 @@ fn a_wrong_secret_is_tried_once(rig: &Rig<'_>) {
     assert!(!format!("{error:?}").contains("certainly wrong"), "{uri}: the error shows the secret");
 }
 
-fn a_finished_context_opens_nothing(rig: &Rig<'_>) {
+fn a_finished_context_opens_nothing(rig: &Suite<'_>) {
     let Some(uri) = rig.keys.first() else { return };
-    let world = World::with_secret(&rig.secret);
+    let world = rig.world(&rig.secret);
     let cancelled = Cancellation::default();
     cancelled.cancel();
     let past = Instant::now().checked_sub(Duration::from_secs(1));

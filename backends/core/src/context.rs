@@ -3,6 +3,7 @@
 //! Backends and the core read none of these from the process; tests hand in their own.
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -129,6 +130,8 @@ pub struct OpenContext<'a> {
     pub allow_final_pin_try: bool,
     /// Whether to wait for a device that is not there yet.
     pub wait_for_device: bool,
+    /// The most requests to a service in a second; `None`: what the backend thinks right for its service.
+    pub max_rate: Option<NonZeroU32>,
 }
 
 impl OpenContext<'_> {

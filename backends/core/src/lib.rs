@@ -13,7 +13,7 @@ pub mod backend;
 pub mod bounded;
 pub mod certificate;
 pub mod certificate_request;
-#[cfg(feature = "conformance")]
+#[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod context;
 pub mod device;
@@ -21,6 +21,8 @@ pub mod digest;
 pub mod encoding;
 pub mod error;
 pub mod hexadecimal;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod input;
 pub mod key_uri;
 pub mod limits;

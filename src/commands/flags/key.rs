@@ -1,5 +1,7 @@
 //! The key, and where its password comes from.
 
+use std::num::NonZeroU32;
+
 use clap::Args;
 use countersign_core::Algorithm;
 use countersign_core::context::Clock;
@@ -47,6 +49,8 @@ pub(crate) struct World<'a> {
     output: &'a Output,
     cancellation: Cancellation,
     flags: PasswordFlags,
+    /// The most requests to a service in a second.
+    pub(crate) max_rate: Option<NonZeroU32>,
 }
 
 impl World<'_> {
@@ -61,6 +65,7 @@ impl World<'_> {
             trust: TrustLevel::Operator,
             allow_final_pin_try: self.flags.allow_final_pin_try,
             wait_for_device: self.flags.wait,
+            max_rate: self.max_rate,
         }
     }
 }
@@ -75,7 +80,13 @@ impl PasswordFlags {
             stdin_is_free,
             deadline: run.global.deadline(),
         };
-        World { prompt, output: run.output, cancellation: Cancellation::default(), flags: self.clone() }
+        World {
+            prompt,
+            output: run.output,
+            cancellation: Cancellation::default(),
+            flags: self.clone(),
+            max_rate: None,
+        }
     }
 
     /// Hands the world to a backend for the time of `work`.

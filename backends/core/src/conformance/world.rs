@@ -61,6 +61,7 @@ impl World {
             trust: TrustLevel::Operator,
             allow_final_pin_try: false,
             wait_for_device: false,
+            max_rate: None,
         }
     }
 }

@@ -1,0 +1,205 @@
+//! The network seam: one HTTP client for every service, blocking outside, async inside.
+//!
+//! A [`Client`] speaks with one [`Endpoint`]. It sends credentials there and nowhere else, keeps the deadline of its context
+//! inside each call, tries again within bounds what may succeed later, and takes no answer larger than it was told. Begin
+//! with [`Client::send`]; `runtime.rs` is the only place where async begins, `retry.rs` says what is tried again,
+//! `trust.rs` whom TLS trusts and which proxy is asked.
+
+mod endpoint;
+mod failure;
+mod pace;
+mod request;
+mod retry;
+mod runtime;
+mod trust;
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use zeroize::Zeroizing;
+
+use crate::context::{Event, OpenContext, Variable};
+use crate::error::{Error, ErrorKind, Result};
+use pace::Pace;
+use request::Attempt;
+
+pub use endpoint::{Endpoint, encode_segment};
+pub use request::{Answer, Method, Request};
+pub use retry::default_is_transient;
+pub use runtime::wait;
+pub use trust::load as load_certificates;
+
+/// How long a connection may take, TLS included, when the deadline leaves more.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Redirects followed on the same host. Real services need one.
+const MAX_REDIRECTS: usize = 3;
+
+/// Hosts that plain http is allowed to.
+pub const PLAIN_HTTP: &str = "COUNTERSIGN_PLAIN_HTTP";
+
+/// The environment variables that every client reads.
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: PLAIN_HTTP,
+        description: "allows plain http to these hosts, beside this machine: what is sent can be read on the way",
+        expects: "host names, separated by commas",
+        sensitive: false,
+    },
+    Variable {
+        name: "HTTPS_PROXY",
+        description: "is the proxy for https",
+        expects: "a URL, as in http://proxy:3128",
+        // It may hold a password.
+        sensitive: true,
+    },
+    Variable {
+        name: "HTTP_PROXY",
+        description: "is the proxy for plain http",
+        expects: "a URL, as in http://proxy:3128",
+        sensitive: true,
+    },
+    Variable {
+        name: "NO_PROXY",
+        description: "names hosts that are reached without a proxy",
+        expects: "host names and networks, separated by commas",
+        sensitive: false,
+    },
+    Variable {
+        name: trust::CERTIFICATES,
+        description: "names the certificates that TLS trusts in place of the system's",
+        expects: "a file of certificates in PEM",
+        sensitive: false,
+    },
+];
+
+/// What a backend decides about its client.
+#[derive(Clone)]
+pub struct Options {
+    /// Certificates (PEM, one or more) that alone are trusted; `None`: `SSL_CERT_FILE`, else the system's.
+    pub certificates: Option<Vec<u8>>,
+    /// The most requests in a second when the context names no number; `None` where the service has no quota.
+    pub max_rate: Option<NonZeroU32>,
+    /// The largest body taken, in bytes.
+    pub max_answer_bytes: usize,
+    /// Whether an answer is the service's trouble of the moment and the request may be sent again.
+    pub is_transient: fn(&Answer) -> bool,
+}
+
+/// Speaks with one endpoint. Shared freely between threads; connections are kept and used again.
+pub struct Client<'a> {
+    context: OpenContext<'a>,
+    endpoint: Endpoint,
+    options: Options,
+    client: reqwest::Client,
+    /// What each call may take: a batch of many files lasts longer than the limit of one.
+    limit: Option<Duration>,
+    pace: Option<Pace>,
+    sent: AtomicUsize,
+}
+
+impl<'a> Client<'a> {
+    /// A client that has not connected yet.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] for plain http to a host for which nobody said so; [`ErrorKind::Integrity`] for
+    /// certificates or a proxy that cannot be read.
+    pub fn new(endpoint: Endpoint, options: Options, context: &OpenContext<'a>) -> Result<Self> {
+        endpoint.refuse_unasked_plain_http(context)?;
+        runtime::install_crypto_provider();
+        let builder = reqwest::Client::builder()
+            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
+            // Followed by ourselves, since credentials stay with their host.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .connect_timeout(CONNECT_LIMIT);
+        let builder = trust::certificates(builder, &endpoint, &options, context)?;
+        let client = trust::proxy(builder, &endpoint, context)?
+            .build()
+            .map_err(|cause| failure::of_setup(&endpoint, &cause))?;
+        let pace = context.max_rate.or(options.max_rate).map(Pace::new);
+        let limit = context.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        Ok(Self { context: *context, endpoint, options, client, limit, pace, sent: AtomicUsize::new(0) })
+    }
+
+    /// Where it sends.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The context that it was made with.
+    pub fn context(&self) -> &OpenContext<'a> {
+        &self.context
+    }
+
+    /// How many requests went out so far, repeated ones included.
+    pub fn requests(&self) -> usize {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Sends a request and returns the answer, whatever its status: the backend's `errors.rs` judges it. `act` completes
+    /// "cannot …". It may take as long as the context's deadline left when the client was made; a wait for `max_rate` is not
+    /// counted. Costs one round trip, and up to three more where the service has trouble; each is an
+    /// [`Event::Retrying`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Timeout`] at that limit or when cancelled; [`ErrorKind::Unavailable`] when there is no
+    /// connection; [`ErrorKind::Unauthenticated`] when TLS does not trust the host; [`ErrorKind::Integrity`] for an answer
+    /// beyond the limit; [`ErrorKind::Unsupported`] for a redirect to another host.
+    pub fn send(&self, act: &str, request: &Request<'_>) -> Result<Answer> {
+        if let Some(pace) = &self.pace {
+            // A queue of ours is not the service's delay.
+            let patient = OpenContext { deadline: None, ..self.context };
+            retry::sleep(pace.take(Instant::now()), act, &patient)?;
+        }
+        let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
+        let context = OpenContext { deadline, ..self.context };
+        let mut tried = 0;
+        loop {
+            let outcome = self.send_once(act, request, &context);
+            let pause = match &outcome {
+                Ok(Attempt::Answer(answer)) if (self.options.is_transient)(answer) => {
+                    retry::pause(tried, answer.retry_after)
+                }
+                Ok(Attempt::NoConnection(_)) => retry::pause(tried, None),
+                Ok(Attempt::Answer(_)) | Err(_) => None,
+            };
+            // Waiting past the deadline helps nobody: the service's own words do.
+            let left = context.time_left(act)?;
+            let Some(pause) = pause.filter(|pause| left.is_none_or(|left| *pause < left)) else {
+                return match outcome? {
+                    Attempt::Answer(answer) => Ok(answer),
+                    Attempt::NoConnection(error) => Err(error),
+                };
+            };
+            context.events.event(Event::Retrying(pause));
+            retry::sleep(pause, act, &context)?;
+            tried += 1;
+        }
+    }
+
+    /// One request and the redirects that stay on the host.
+    fn send_once(&self, act: &str, request: &Request<'_>, context: &OpenContext<'_>) -> Result<Attempt> {
+        let mut url = self.endpoint.join(request.path)?;
+        for _ in 0..=MAX_REDIRECTS {
+            self.sent.fetch_add(1, Ordering::Relaxed);
+            let attempt = wait(context, act, async || {
+                let sending = self.client.execute(request.build(url.clone())?);
+                request::read(sending.await, self.options.max_answer_bytes, &self.endpoint, act).await
+            })??;
+            let Attempt::Answer(answer) = &attempt else { return Ok(attempt) };
+            let Some(target) = answer.redirect(request.method)? else { return Ok(attempt) };
+            url = self.endpoint.same_origin(&url, target, act)?;
+        }
+        Err(Error::new(ErrorKind::Unsupported, format!("cannot {act}"))
+            .why(format!("{} redirects in a circle", self.endpoint)))
+    }
+}
+
+/// A body that holds a secret, wiped once it is sent.
+pub type SecretBody = Zeroizing<Vec<u8>>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! Whom TLS trusts, and which proxy stands between.
+
+use std::path::Path;
+
+use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
+
+use super::{Endpoint, Options};
+use crate::context::OpenContext;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Replaces the system's certificates, as in OpenSSL and Go.
+pub(super) const CERTIFICATES: &str = "SSL_CERT_FILE";
+
+/// A whole bundle of certificate authorities: the usual one has 220 kilobytes.
+const MAX_CERTIFICATES_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Sets the trusted certificates: the backend's, else those of `SSL_CERT_FILE`, else the system's.
+pub(super) fn certificates(
+    builder: ClientBuilder,
+    endpoint: &Endpoint,
+    options: &Options,
+    context: &OpenContext<'_>,
+) -> Result<ClientBuilder> {
+    if endpoint.is_plain() {
+        // Reading the system's takes milliseconds, for nothing: no redirect leads to https.
+        return Ok(builder.tls_certs_only([]));
+    }
+    let pem = match &options.certificates {
+        Some(pem) => pem.clone(),
+        None => match context.environment.variable(CERTIFICATES).filter(|path| !path.is_empty()) {
+            None => return Ok(builder),
+            Some(path) => load(Path::new(&path), CERTIFICATES, context)?,
+        },
+    };
+    let trusted = Certificate::from_pem_bundle(&pem).unwrap_or_default();
+    if trusted.is_empty() {
+        return Err(Error::new(ErrorKind::Integrity, format!("cannot trust {endpoint}"))
+            .why("the file of trusted certificates holds none in PEM"));
+    }
+    Ok(builder.tls_certs_only(trusted))
+}
+
+/// The content of a file of certificates that the variable `name` names.
+pub fn load(path: &Path, name: &str, context: &OpenContext<'_>) -> Result<Vec<u8>> {
+    crate::bounded::read(path, MAX_CERTIFICATES_BYTES, context.deadline)
+        .map_err(|cause| Error::io("read the certificates in", path.display(), cause))
+        .map_err(|error| error.hint(format!("{name} names this file")))
+}
+
+/// Sets the proxy of the environment, or none: never one for this machine, as in Go.
+pub(super) fn proxy(
+    builder: ClientBuilder,
+    endpoint: &Endpoint,
+    context: &OpenContext<'_>,
+) -> Result<ClientBuilder> {
+    // Without this reqwest would look by itself.
+    let builder = builder.no_proxy();
+    if endpoint.is_loopback() {
+        return Ok(builder);
+    }
+    let names =
+        if endpoint.is_plain() { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
+    let Some((name, url)) = first(names, context) else { return Ok(builder) };
+    let proxy = Proxy::all(&url).map_err(|_| {
+        // Its value may hold a password.
+        Error::new(ErrorKind::BadUri, format!("cannot use the proxy in {name}"))
+            .why("it is no address such as http://proxy:3128")
+    })?;
+    let except = first(["NO_PROXY", "no_proxy"], context);
+    Ok(builder.proxy(proxy.no_proxy(except.and_then(|(_, hosts)| NoProxy::from_string(&hosts)))))
+}
+
+/// The first of the variables that is set and not empty.
+fn first(names: [&'static str; 2], context: &OpenContext<'_>) -> Option<(&'static str, String)> {
+    names.into_iter().find_map(|name| {
+        let value = context.environment.variable(name)?.into_string().ok()?;
+        (!value.is_empty()).then_some((name, value))
+    })
+}

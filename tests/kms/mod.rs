@@ -1,0 +1,4 @@
+//! Keys in services, a module a scheme: the library and the binary against real servers or stand-ins, with faults between.
+
+mod hashivault;
+mod world;
