@@ -79,6 +79,8 @@ pub const VARIABLES: &[Variable] = &[
 pub struct Options {
     /// Certificates (PEM, one or more) that alone are trusted; `None`: `SSL_CERT_FILE`, else the system's.
     pub certificates: Option<Vec<u8>>,
+    /// The variable that names those, for hints.
+    pub certificates_variable: &'static str,
     /// The most requests in a second when the context names no number; `None` where the service has no quota.
     pub max_rate: Option<NonZeroU32>,
     /// The largest body taken, in bytes.
@@ -187,7 +189,7 @@ impl<'a> Client<'a> {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let attempt = wait(context, act, async || {
                 let sending = self.client.execute(request.build(url.clone())?);
-                request::read(sending.await, self.options.max_answer_bytes, &self.endpoint, act).await
+                request::read(sending.await, &self.options, &self.endpoint, act).await
             })??;
             let Attempt::Answer(answer) = &attempt else { return Ok(attempt) };
             let Some(target) = answer.redirect(request.method)? else { return Ok(attempt) };

@@ -149,10 +149,10 @@ impl dyn Signer + '_ {
             .hint("sign the file instead of its digest"));
         }
         let raw = self.sign_raw(&SignRequest { algorithm, input })?;
-        let withheld = || format!("the signature made with {} is withheld", info.uri);
-        let bytes = encode(algorithm, raw).map_err(|error| error.within(withheld()))?;
+        let bytes =
+            encode(algorithm, raw).map_err(|error| error.within(format!("cannot sign with {}", info.uri)))?;
         info.public_key.verify(algorithm, input.essence(), &bytes).map_err(|_| {
-            Error::new(ErrorKind::Integrity, withheld())
+            Error::new(ErrorKind::Integrity, format!("the signature made with {} is withheld", info.uri))
                 .why("it does not match the key's own public half")
                 .hint("the key store returned a wrong signature: check the device or service before signing again")
         })?;

@@ -122,7 +122,7 @@ impl Key {
                 self.min_decryption_version
             ));
         }
-        error
+        error.hint("list the versions with: countersign keys list, and the URI without version")
     }
 }
 

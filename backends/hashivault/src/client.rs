@@ -57,6 +57,7 @@ impl<'a> Vault<'a> {
         let credential = credentials::find(&settings)?;
         let options = Options {
             certificates,
+            certificates_variable: "VAULT_CACERT",
             max_rate: None,
             max_answer_bytes: MAX_ANSWER_BYTES,
             is_transient: errors::is_transient,

@@ -99,8 +99,16 @@ pub(crate) fn refused(what: &str, answer: &Answer, place: Place<'_>) -> Error {
         }
         404 => missing_key(what, place),
         405 => error(ErrorKind::Unsupported, told).hint(format!("see that {mount} is a transit engine")),
-        429 => error(ErrorKind::Throttled { after: answer.retry_after }, told)
-            .hint("the server limits how much is asked: sign fewer at once, or later"),
+        429 => {
+            error(ErrorKind::Throttled { after: answer.retry_after }, told).hint(match answer.retry_after {
+                Some(after) => {
+                    format!("the server limits how much is asked: come back in {} s", after.as_secs())
+                }
+                None => {
+                    "the server limits how much is asked: ask less often with --max-rate, or later".to_owned()
+                }
+            })
+        }
         503 if says("sealed") => error(ErrorKind::Unavailable, "the server is sealed".to_owned()).hint(
             "somebody who holds its keys must unseal it: bao operator unseal, or vault operator unseal",
         ),

@@ -134,16 +134,17 @@ fn a_wrong_signature_is_withheld() {
     let other = other["data"]["signature"].as_str().unwrap().to_owned();
     // Raw `r || s` where DER was asked for.
     let raw = format!("vault:v1:{}", STANDARD.encode([7; 64]));
-    for signature in [
-        other.clone(),
-        raw,
-        other[.."vault:v1:".len() + 32].to_owned(),
-        "vault:v1:".to_owned(),
-        "vault:v1:MAYCAQACAQA=".to_owned(),
+    let cannot = "cannot sign with hashivault://p256?version=1: ";
+    for (signature, words) in [
+        (other.clone(), "the signature made with hashivault://p256?version=1 is withheld"),
+        (raw, cannot),
+        (other[.."vault:v1:".len() + 32].to_owned(), cannot),
+        ("vault:v1:".to_owned(), cannot),
+        ("vault:v1:MAYCAQACAQA=".to_owned(), "hashivault://p256?version=1"),
     ] {
         let body = format!("{{\"data\":{{\"signature\":\"{signature}\"}}}}");
         proxy.spoil("sign", [Fault::Answer { status: "200 OK", headers: Vec::new(), body }]);
-        world.refuse_sign(KEY, &["the signature made with hashivault://p256?version=1 is withheld"]);
+        world.refuse_sign(KEY, &[words]);
         assert_eq!(times(&proxy.asked(), SIGN), 1, "a wrong signature is not asked for again");
     }
 }

@@ -2,17 +2,22 @@
 
 use std::error::Error as StdError;
 
-use super::Endpoint;
 use super::request::Attempt;
+use super::{Endpoint, Options};
 use crate::error::{Error, ErrorKind, Result};
 
 /// No answer to one request: TLS that does not trust the host is final, all else may pass.
-pub(super) fn of_exchange(act: &str, endpoint: &Endpoint, cause: &reqwest::Error) -> Result<Attempt> {
+pub(super) fn of_exchange(
+    act: &str,
+    endpoint: &Endpoint,
+    options: &Options,
+    cause: &reqwest::Error,
+) -> Result<Attempt> {
     let what = format!("cannot {act}");
     if let Some(tls) = find::<rustls::Error>(cause) {
         return Err(Error::new(ErrorKind::Unauthenticated, what)
             .why(format!("TLS with {endpoint}: {}", words(tls)))
-            .hint(tls_hint(tls)));
+            .hint(tls_hint(tls, options)));
     }
     let why = if cause.is_connect() && cause.is_timeout() {
         "no connection in time".to_owned()
@@ -23,13 +28,16 @@ pub(super) fn of_exchange(act: &str, endpoint: &Endpoint, cause: &reqwest::Error
     Ok(Attempt::NoConnection(error.hint("see that the address is right and the service runs")))
 }
 
-fn tls_hint(cause: &rustls::Error) -> &'static str {
+fn tls_hint(cause: &rustls::Error, options: &Options) -> String {
     match cause {
         rustls::Error::InvalidCertificate(_) => {
-            "name the certificate authority with the backend's variable or SSL_CERT_FILE"
+            format!(
+                "if the server is yours, name its certificate authority with {}, or SSL_CERT_FILE",
+                options.certificates_variable
+            )
         }
-        rustls::Error::InvalidMessage(_) => "the port may speak plain http",
-        _ => "see that both sides speak TLS 1.2 or 1.3",
+        rustls::Error::InvalidMessage(_) => "the port may speak plain http".to_owned(),
+        _ => "see that both sides speak TLS 1.2 or 1.3".to_owned(),
     }
 }
 

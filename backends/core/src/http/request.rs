@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::{Endpoint, SecretBody, failure};
+use super::{Endpoint, Options, SecretBody, failure};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -106,13 +106,13 @@ pub(super) enum Attempt {
 /// Reads an answer to its end or to the limit.
 pub(super) async fn read(
     sent: Result<reqwest::Response, reqwest::Error>,
-    limit: usize,
+    options: &Options,
     endpoint: &Endpoint,
     act: &str,
 ) -> Result<Attempt> {
     let mut response = match sent {
         Ok(response) => response,
-        Err(cause) => return failure::of_exchange(act, endpoint, &cause),
+        Err(cause) => return failure::of_exchange(act, endpoint, options, &cause),
     };
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
@@ -121,13 +121,15 @@ pub(super) async fn read(
     let mut body = Zeroizing::new(Vec::new());
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
-                return Err(Error::new(ErrorKind::Integrity, format!("cannot {act}"))
-                    .why(format!("the answer of {endpoint} is larger than {limit} bytes")));
+            Ok(Some(chunk)) if body.len() + chunk.len() > options.max_answer_bytes => {
+                return Err(Error::new(ErrorKind::Integrity, format!("cannot {act}")).why(format!(
+                    "the answer of {endpoint} is larger than {} bytes",
+                    options.max_answer_bytes
+                )));
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(Attempt::Answer(Answer { status, retry_after, body, location })),
-            Err(cause) => return failure::of_exchange(act, endpoint, &cause),
+            Err(cause) => return failure::of_exchange(act, endpoint, options, &cause),
         }
     }
 }

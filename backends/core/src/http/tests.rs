@@ -33,6 +33,7 @@ fn client<'a>(address: SocketAddr, context: &OpenContext<'a>) -> Client<'a> {
     let endpoint = Endpoint::parse(&format!("http://{address}"), "ADDRESS").unwrap();
     let options = Options {
         certificates: None,
+        certificates_variable: "CA",
         max_rate: None,
         max_answer_bytes: 64,
         is_transient: default_is_transient,
@@ -138,6 +139,7 @@ fn plain_http_leaves_this_machine_only_when_asked() {
         let endpoint = Endpoint::parse("http://vault.example.com:8200", "ADDRESS").unwrap();
         let options = Options {
             certificates: None,
+            certificates_variable: "CA",
             max_rate: None,
             max_answer_bytes: 64,
             is_transient: default_is_transient,
