@@ -15,6 +15,7 @@ use countersign_core::{Algorithm, Certificate, KeyUri, Location, Signer};
 
 use super::Run;
 use super::flags::card::CardFlags;
+use super::flags::global::GlobalFlags;
 use super::flags::key::{PasswordFlags, parse_algorithm};
 use super::flags::switches::parse_bool;
 use crate::artifact::Artifact;
@@ -221,7 +222,7 @@ impl SignBlob {
             algorithm,
             output: run.output,
             progress: &progress,
-            deadline: run.global.deadline(),
+            global: &run.global,
             alone: total == 1,
         };
         let stop = || interrupt.is_raised();
@@ -267,7 +268,7 @@ struct Signing<'a> {
     algorithm: Algorithm,
     output: &'a Output,
     progress: &'a Progress,
-    deadline: Option<Instant>,
+    global: &'a GlobalFlags,
     /// Whether it is the only file.
     alone: bool,
 }
@@ -285,8 +286,9 @@ impl Signing<'_> {
 
     fn sign_and_write(&self, job: &Job) -> Result<Item, Failure> {
         let Self { flags, signer, algorithm, output, .. } = *self;
-        let signed =
-            sign_blob(signer, algorithm, &job.artifact, self.deadline, &|bytes| self.progress.add(bytes))?;
+        let signed = sign_blob(signer, algorithm, &job.artifact, self.global.deadline(), &|bytes| {
+            self.progress.add(bytes)
+        })?;
         let mut outputs = Vec::new();
         if let Some(path) = &job.bundle {
             // A name that the user gave is overwritten, as in Cosign; one that we chose only with -y, even if it

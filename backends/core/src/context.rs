@@ -150,6 +150,22 @@ impl OpenContext<'_> {
     }
 }
 
+/// A time limit for each of many like pieces of work: a batch may last longer than one of its files may.
+#[derive(Debug, Clone, Copy)]
+pub struct Limit(Option<Duration>);
+
+impl Limit {
+    /// As long as the context leaves now.
+    pub fn of(context: &OpenContext<'_>) -> Self {
+        Self(context.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())))
+    }
+
+    /// When a piece that begins now has to end.
+    pub fn deadline(self) -> Option<Instant> {
+        self.0.and_then(|limit| Instant::now().checked_add(limit))
+    }
+}
+
 /// The error of an act that ran out of time.
 pub fn timed_out(act: &str) -> Error {
     Error::new(ErrorKind::Timeout, format!("cannot {act}"))

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use zeroize::Zeroizing;
 
-use crate::context::{Event, OpenContext, Variable};
+use crate::context::{Event, Limit, OpenContext, Variable};
 use crate::error::{Error, ErrorKind, Result};
 use pace::Pace;
 use request::Attempt;
@@ -96,7 +96,7 @@ pub struct Client<'a> {
     options: Options,
     client: reqwest::Client,
     /// What each call may take: a batch of many files lasts longer than the limit of one.
-    limit: Option<Duration>,
+    limit: Limit,
     pace: Option<Pace>,
     sent: AtomicUsize,
 }
@@ -122,7 +122,7 @@ impl<'a> Client<'a> {
             .build()
             .map_err(|cause| failure::of_setup(&endpoint, &cause))?;
         let pace = context.max_rate.or(options.max_rate).map(Pace::new);
-        let limit = context.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let limit = Limit::of(context);
         Ok(Self { context: *context, endpoint, options, client, limit, pace, sent: AtomicUsize::new(0) })
     }
 
@@ -156,7 +156,7 @@ impl<'a> Client<'a> {
             let patient = OpenContext { deadline: None, ..self.context };
             retry::sleep(pace.take(Instant::now()), act, &patient)?;
         }
-        let deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
+        let deadline = self.limit.deadline();
         let context = OpenContext { deadline, ..self.context };
         let mut tried = 0;
         loop {

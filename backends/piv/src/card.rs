@@ -108,6 +108,11 @@ impl<'a> Card<'a> {
         self.context
     }
 
+    /// What follows may take until then.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.context.deadline = deadline;
+    }
+
     /// "cannot ACT YubiKey 5551234": what failed, for an error.
     pub(crate) fn cannot(&self, act: &str) -> String {
         format!("cannot {act} {}", self.identity)

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use countersign_core::context::Event;
+use countersign_core::context::{Event, Limit};
 use countersign_core::device::{PinPolicy, TouchPolicy};
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::signer::{KeyInfo, RawSignature, SignRequest};
@@ -33,6 +33,8 @@ pub(crate) struct PivSigner<'a> {
     info: KeyInfo,
     key: KeyUri,
     readers: &'static dyn Readers,
+    /// Of each signature.
+    limit: Limit,
     state: Mutex<State<'a>>,
 }
 
@@ -72,6 +74,7 @@ impl<'a> PivSigner<'a> {
         let algorithm = CardAlgorithm::from_key_type(key_type)
             .ok_or_else(|| Error::internal("a key that no card holds"))?;
         let is_yubikey = card.identity().firmware.is_some();
+        let limit = Limit::of(&card.context());
         let state = State {
             slot: uri.slot(),
             algorithm,
@@ -84,7 +87,7 @@ impl<'a> PivSigner<'a> {
             touched: None,
             signed: 0,
         };
-        Ok(Self { info, key: key.clone(), readers, state: Mutex::new(state) })
+        Ok(Self { info, key: key.clone(), readers, limit, state: Mutex::new(state) })
     }
 }
 
@@ -105,6 +108,7 @@ impl Signer for PivSigner<'_> {
     fn sign_raw(&self, request: &SignRequest<'_>) -> Result<RawSignature> {
         let data = prepare(request.algorithm(), request.input())?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.card.set_deadline(self.limit.deadline());
         let mut signed = state.sign(&data);
         if let Err(error) = &signed
             && find::is_gone(error)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use countersign_core::context::Limit;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::signer::{KeyInfo, Location};
 use countersign_core::{KeyUri, OpenContext, PublicKey, Signer};
@@ -33,7 +34,7 @@ pub(crate) fn open(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Si
     }
     let parsed = Arc::new(parsed);
     let (opened, pin) = opened::open(&parsed, Purpose::Use, context)?.login(&parsed, context)?;
-    let (named, with_certificate, deadline) = (uri.to_string(), with_certificate(context), context.deadline);
+    let (named, with_certificate, limit) = (uri.to_string(), with_certificate(context), Limit::of(context));
     opened.finish("find the key on the token", context, move |opened| {
         let Opened { module, token, session } = opened;
         let key = object::private_key(&session, &parsed, &token)?;
@@ -69,7 +70,7 @@ pub(crate) fn open(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Box<dyn Si
         };
         let key_uri = Pkcs11Uri { token: None, serial: None, ..key.uri(&token, &Pkcs11Uri::default()) };
         let place = Place { module, token: token.uri(), key: key_uri, pin, marks };
-        Ok(Box::new(Pkcs11Signer::new(info, place, session, key.handle, deadline)) as Box<dyn Signer>)
+        Ok(Box::new(Pkcs11Signer::new(info, place, session, key.handle, limit)) as Box<dyn Signer>)
     })
 }
 

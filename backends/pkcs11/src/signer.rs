@@ -4,6 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use countersign_core::context::Limit;
 use countersign_core::digest::HashAlgorithm;
 use countersign_core::encoding;
 use countersign_core::error::{Error, ErrorKind, Result};
@@ -63,7 +64,8 @@ struct Pool {
 pub(crate) struct Pkcs11Signer {
     info: KeyInfo,
     sessions: Arc<Sessions>,
-    deadline: Option<Instant>,
+    /// Of each signature.
+    limit: Limit,
 }
 
 impl Pkcs11Signer {
@@ -72,7 +74,7 @@ impl Pkcs11Signer {
         place: Place,
         session: Session,
         key: ObjectHandle,
-        deadline: Option<Instant>,
+        limit: Limit,
     ) -> Self {
         let pool = Pool {
             idle: vec![Lane { session, key, generation: 0 }],
@@ -81,7 +83,7 @@ impl Pkcs11Signer {
             generation: 0,
         };
         let sessions = Arc::new(Sessions { place, pool: Mutex::new(pool), returned: Condvar::new() });
-        Self { info, sessions, deadline }
+        Self { info, sessions, limit }
     }
 }
 
@@ -213,7 +215,7 @@ impl Signer for Pkcs11Signer {
         let way = if hashes_itself { Way::Message } else { Way::Digest };
         let data = data(algorithm, way, request.input())?;
         let sessions = Arc::clone(&self.sessions);
-        let bytes = within(self.deadline, "sign", move || sessions.sign(algorithm, way, &data))
+        let bytes = within(self.limit.deadline(), "sign", move || sessions.sign(algorithm, way, &data))
             .map_err(|error| error.with_what(|_| format!("cannot sign with {}", self.info.uri)))?;
         Ok(match algorithm.scheme() {
             // PKCS#11 v3.0 2.3.1: r and s, each as long as the order.
