@@ -9,6 +9,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
     &[
         #[cfg(feature = "file")]
         &countersign_file::FileBackend,
+        #[cfg(feature = "gitlab")]
+        &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
         #[cfg(feature = "pkcs11")]
@@ -21,7 +23,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 8] = ["awskms", "azurekms", "gcpkms", "k8s", "gitlab", "github", "https", "http"];
+const NOT_BUILT: [&str; 7] = ["awskms", "azurekms", "gcpkms", "k8s", "github", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///
