@@ -13,6 +13,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
+        #[cfg(feature = "k8s")]
+        &countersign_k8s::KubernetesBackend,
         #[cfg(feature = "pkcs11")]
         &countersign_pkcs11::Pkcs11Backend,
         #[cfg(feature = "piv")]
@@ -23,7 +25,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 7] = ["awskms", "azurekms", "gcpkms", "k8s", "github", "https", "http"];
+const NOT_BUILT: [&str; 6] = ["awskms", "azurekms", "gcpkms", "github", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///

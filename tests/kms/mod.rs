@@ -2,4 +2,5 @@
 
 mod gitlab;
 mod hashivault;
+mod k8s;
 mod world;

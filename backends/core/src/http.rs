@@ -14,6 +14,7 @@ mod runtime;
 mod trust;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use zeroize::Zeroizing;
 
 use crate::context::{Event, Limit, OpenContext, Variable};
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
 use pace::Pace;
 use request::Attempt;
 
@@ -81,6 +83,8 @@ pub struct Options {
     pub certificates: Option<Vec<u8>>,
     /// The variable that names those, for hints.
     pub certificates_variable: &'static str,
+    /// What we show where the service asks for a certificate: certificate and key in PEM, one after the other.
+    pub identity: Option<Arc<Secret>>,
     /// The most requests in a second when the context names no number; `None` where the service has no quota.
     pub max_rate: Option<NonZeroU32>,
     /// The largest body taken, in bytes.
@@ -118,6 +122,7 @@ impl<'a> Client<'a> {
             .retry(reqwest::retry::never())
             .connect_timeout(CONNECT_LIMIT);
         let builder = trust::certificates(builder, &endpoint, &options, context)?;
+        let builder = trust::identity(builder, &endpoint, &options)?;
         let client = trust::proxy(builder, &endpoint, context)?
             .build()
             .map_err(|cause| failure::of_setup(&endpoint, &cause))?;

@@ -107,6 +107,7 @@ impl<'a> Gitlab<'a> {
         let options = Options {
             certificates: None,
             certificates_variable: "SSL_CERT_FILE",
+            identity: None,
             max_rate: None,
             // A key as JSON, each of its characters escaped at worst.
             max_answer_bytes: usize::try_from(MAX_KEY_FILE_BYTES * 6).unwrap_or(usize::MAX),

@@ -58,6 +58,7 @@ impl<'a> Vault<'a> {
         let options = Options {
             certificates,
             certificates_variable: "VAULT_CACERT",
+            identity: None,
             max_rate: None,
             max_answer_bytes: MAX_ANSWER_BYTES,
             is_transient: errors::is_transient,

@@ -34,6 +34,7 @@ fn client<'a>(address: SocketAddr, context: &OpenContext<'a>) -> Client<'a> {
     let options = Options {
         certificates: None,
         certificates_variable: "CA",
+        identity: None,
         max_rate: None,
         max_answer_bytes: 64,
         is_transient: default_is_transient,
@@ -140,6 +141,7 @@ fn plain_http_leaves_this_machine_only_when_asked() {
         let options = Options {
             certificates: None,
             certificates_variable: "CA",
+            identity: None,
             max_rate: None,
             max_answer_bytes: 64,
             is_transient: default_is_transient,
