@@ -7,10 +7,10 @@ use countersign_core::{Attester, Backend, KeyStore, KeyUri};
 /// Every backend of this build.
 pub fn all() -> &'static [&'static dyn Backend] {
     &[
-        #[cfg(feature = "awskms")]
-        &countersign_awskms::AwskmsBackend,
         #[cfg(feature = "file")]
         &countersign_file::FileBackend,
+        #[cfg(feature = "awskms")]
+        &countersign_awskms::AwskmsBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
         #[cfg(feature = "pkcs11")]

@@ -7,6 +7,7 @@ pub(crate) mod cards;
 pub(crate) mod child;
 pub(crate) mod exchange;
 pub(crate) mod fault_proxy;
+pub(crate) mod ministack;
 pub(crate) mod openbao;
 pub(crate) mod tokens;
 

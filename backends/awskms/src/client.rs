@@ -12,6 +12,7 @@ use aws_sdk_kms::primitives::Blob;
 use aws_sdk_kms::types::{AliasListEntry, KeySpec, KeyUsageType, MessageType, SigningAlgorithmSpec};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use countersign_core::OpenContext;
+use countersign_core::context::Event;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::http::{self, Again, Caller, Options, Wire};
 
@@ -41,6 +42,11 @@ impl<'a> Kms<'a> {
     pub(crate) fn new(uri: &AwsUri, context: &OpenContext<'a>) -> Result<Self> {
         settings::refuse_untrusted(uri, context)?;
         let endpoint = settings::endpoint(uri, context)?;
+        // Cosign v3.1.3 honours it.
+        if settings::text(context, "AWS_TLS_INSECURE_SKIP_VERIFY").is_some() {
+            let text = "AWS_TLS_INSECURE_SKIP_VERIFY is not honoured: TLS is checked all the same";
+            context.events.event(Event::Warning(text.to_owned()));
+        }
         let source = Source::find(uri, context);
         let credentials = source.name(uri);
         let options = Options {
@@ -99,7 +105,9 @@ impl<'a> Kms<'a> {
 
     /// The public half of a key, with what the key may do.
     pub(crate) fn public_key(&self, key: &str, act: &str) -> Result<GetPublicKeyOutput> {
-        self.call(act, "kms:GetPublicKey", key, async || self.client.get_public_key().key_id(key).send().await)
+        self.call(act, "kms:GetPublicKey", key, async || {
+            self.client.get_public_key().key_id(key).send().await
+        })
     }
 
     /// Has KMS sign.
@@ -124,9 +132,7 @@ impl<'a> Kms<'a> {
             let request = self.client.create_key().key_spec(KeySpec::from(spec));
             request.key_usage(KeyUsageType::SignVerify).description("made by countersign").send().await
         })?;
-        made.key_metadata
-            .and_then(|key| key.arn)
-            .ok_or_else(|| incomplete(act, "the answer names no key"))
+        made.key_metadata.and_then(|key| key.arn).ok_or_else(|| incomplete(act, "the answer names no key"))
     }
 
     /// Names a key.
@@ -189,8 +195,7 @@ impl<'a> Kms<'a> {
             Err(failure) => failure.again(),
         })?;
         outcome.map_err(|failure| {
-            let place =
-                Place { permission, key, region: &self.region, credentials: &self.credentials };
+            let place = Place { permission, key, region: &self.region, credentials: &self.credentials };
             failure.into_error(&format!("cannot {act}"), place)
         })
     }

@@ -49,7 +49,8 @@ impl HttpConnector for Connector {
             let sent =
                 wire.exchange(request.method(), request.uri(), request.headers().iter(), body, limit).await;
             let answer = sent.map_err(failed)?;
-            let status = answer.status.try_into().map_err(|cause| ConnectorError::other(Box::new(cause), None))?;
+            let status =
+                answer.status.try_into().map_err(|cause| ConnectorError::other(Box::new(cause), None))?;
             let mut response = HttpResponse::new(status, SdkBody::from(answer.body));
             for (name, value) in answer.headers {
                 // One that the SDK cannot hold says nothing that it needs.

@@ -1,8 +1,8 @@
 //! Who we are to AWS: what the environment of the context says, else the SDK's own chain, which reads the process's
 //! environment and the files in `~/.aws` by itself.
 
-use aws_config::SdkConfig;
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
@@ -11,7 +11,6 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::{BehaviorVersion, Region};
 use countersign_core::OpenContext;
-use aws_config::meta::region::ProvideRegion;
 
 use crate::connector::Connector;
 use crate::settings::text;
@@ -89,17 +88,19 @@ pub(crate) async fn provider(
         Source::Profile(name) => SharedCredentialsProvider::new(
             ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).build(),
         ),
-        Source::Chain => SharedCredentialsProvider::new(
-            DefaultCredentialsChain::builder().configure(config).build().await,
-        ),
+        Source::Chain => {
+            SharedCredentialsProvider::new(DefaultCredentialsChain::builder().configure(config).build().await)
+        }
     };
     let Some(role) = &uri.role else { return base };
-    let mut sdk = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+    let mut sdk = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .http_client(connector.clone())
-        .retry_config(RetryConfig::disabled());
-    sdk.set_endpoint_url(sts_endpoint);
-    let assumed = AssumeRoleProvider::builder(role).session_name("countersign").configure(&sdk.build());
+        .retry_config(RetryConfig::disabled())
+        .no_credentials();
+    if let Some(endpoint) = sts_endpoint {
+        sdk = sdk.endpoint_url(endpoint);
+    }
+    let assumed = AssumeRoleProvider::builder(role).session_name("countersign").configure(&sdk.load().await);
     SharedCredentialsProvider::new(assumed.build_from_provider(base).await)
 }

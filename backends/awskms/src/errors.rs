@@ -48,7 +48,12 @@ where
                 return Self::Ours { kind: ErrorKind::Integrity, why, hint: None };
             };
             let code = said.code().unwrap_or_default().to_owned();
-            return Self::Service { code, message: words(said.message().unwrap_or_default()), status, retry_after };
+            return Self::Service {
+                code,
+                message: words(said.message().unwrap_or_default()),
+                status,
+                retry_after,
+            };
         }
         if let Some(ours) = find::<Error>(&error) {
             let why = ours.cause().unwrap_or_else(|| ours.what()).to_owned();
@@ -57,7 +62,10 @@ where
             return Self::Ours { kind: ours.kind(), why, hint };
         }
         if let Some(cause) = find::<CredentialsError>(&error) {
-            return Self::NoCredentials(innermost(cause));
+            let text = innermost(cause);
+            // What it then lists is what we list.
+            let short = text.split(". Attempted").next().unwrap_or(&text).to_owned();
+            return Self::NoCredentials(short);
         }
         Self::Ours { kind: ErrorKind::Internal, why: innermost(&error), hint: None }
     }
@@ -95,8 +103,13 @@ impl Failure {
 /// KMS says "throttled" with status 400, so the code decides before the status.
 fn is_transient(code: &str, status: u16) -> bool {
     match code {
-        "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded"
-        | "KMSInternalException" | "DependencyTimeoutException" | "KeyUnavailableException" => true,
+        "ThrottlingException"
+        | "Throttling"
+        | "TooManyRequestsException"
+        | "RequestLimitExceeded"
+        | "KMSInternalException"
+        | "DependencyTimeoutException"
+        | "KeyUnavailableException" => true,
         _ => matches!(status, 429 | 500 | 502 | 503 | 504),
     }
 }

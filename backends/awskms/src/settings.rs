@@ -19,7 +19,11 @@ const fn secret(name: &'static str, description: &'static str, expects: &'static
 
 /// Those that we read, and those that the SDK's chain of credentials reads by itself.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable("AWS_REGION", "is the region for URIs that name none; AWS_DEFAULT_REGION after it", "a region, as in eu-west-1"),
+    variable(
+        "AWS_REGION",
+        "is the region for URIs that name none; AWS_DEFAULT_REGION after it",
+        "a region, as in eu-west-1",
+    ),
     variable("AWS_ENDPOINT_URL_KMS", "is the address of KMS; AWS_ENDPOINT_URL after it", "a URL"),
     variable("AWS_ACCESS_KEY_ID", "is the access key to sign requests with", "an access key id"),
     secret("AWS_SECRET_ACCESS_KEY", "is that key's secret", "a secret access key"),
@@ -77,4 +81,58 @@ pub(crate) fn refuse_untrusted(uri: &AwsUri, context: &OpenContext<'_>) -> Resul
     Err(Error::new(ErrorKind::Denied, "cannot use a key URI from a policy or other data")
         .why("it names an endpoint, profile or role")
         .hint("name them in the environment: AWS_ENDPOINT_URL_KMS, AWS_PROFILE"))
+}
+
+#[cfg(test)]
+mod tests {
+    use countersign_core::KeyUri;
+    use countersign_core::conformance::World;
+
+    use super::*;
+
+    fn uri(text: &str) -> AwsUri {
+        AwsUri::parse(&KeyUri::parse(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn the_arn_goes_before_the_attribute_and_that_before_the_environment() {
+        let world = World::default().set("AWS_REGION", "eu-west-1").set("AWS_DEFAULT_REGION", "eu-west-2");
+        let found = |text: &str| region(&uri(text), &world.context());
+        assert_eq!(found("awskms:///alias/x").as_deref(), Some("eu-west-1"));
+        assert_eq!(found("awskms:///alias/x?region=us-east-1").as_deref(), Some("us-east-1"));
+        let arn = "awskms:///arn:aws:kms:us-east-2:111122223333:alias/x";
+        assert_eq!(found(arn).as_deref(), Some("us-east-2"));
+        let empty = World::default().set("AWS_REGION", "").set("AWS_DEFAULT_REGION", "eu-west-2");
+        assert_eq!(region(&uri("awskms:///alias/x"), &empty.context()).as_deref(), Some("eu-west-2"));
+    }
+
+    #[test]
+    fn an_endpoint_in_the_uri_is_warned_of_and_taken_first() {
+        let world = World::default()
+            .set("AWS_ENDPOINT_URL", "https://all.example.com")
+            .set("AWS_ENDPOINT_URL_KMS", "https://kms.example.com");
+        let found =
+            |text: &str| endpoint(&uri(text), &world.context()).unwrap().map(|found| found.to_string());
+        assert_eq!(found("awskms:///alias/x").as_deref(), Some("https://kms.example.com"));
+        assert!(world.events().is_empty());
+        assert_eq!(found("awskms://host:1/alias/x").as_deref(), Some("https://host:1"));
+        assert_eq!(world.events().len(), 1);
+        assert!(endpoint(&uri("awskms:///alias/x"), &World::default().context()).unwrap().is_none());
+    }
+
+    #[test]
+    fn data_chooses_neither_endpoint_nor_identity() {
+        let world = World::default();
+        let data = OpenContext { trust: TrustLevel::Data, ..world.context() };
+        for text in [
+            "awskms://host/alias/x",
+            "awskms:///alias/x?endpoint=https://host",
+            "awskms:///alias/x?profile=ci",
+            "awskms:///alias/x?role=arn:aws:iam::111122223333:role/x",
+        ] {
+            assert_eq!(refuse_untrusted(&uri(text), &data).unwrap_err().kind(), ErrorKind::Denied, "{text}");
+            assert!(refuse_untrusted(&uri(text), &world.context()).is_ok(), "{text}");
+        }
+        assert!(refuse_untrusted(&uri("awskms:///alias/x?region=eu-west-1"), &data).is_ok());
+    }
 }

@@ -65,7 +65,9 @@ fn parse(answer: GetPublicKeyOutput, uri: &AwsUri, act: &str) -> Result<Opened> 
     let named = AwsUri { key: arn.clone(), ..AwsUri::default() };
     let id = uri.key.rsplit_once(":key/").map_or(uri.key.as_str(), |(_, id)| id);
     let same = named.arn_region().is_some()
-        && (uri.is_alias() || arn == uri.key || (!uri.key.starts_with("arn:") && arn.ends_with(&format!(":key/{id}"))));
+        && (uri.is_alias()
+            || arn == uri.key
+            || (!uri.key.starts_with("arn:") && arn.ends_with(&format!(":key/{id}"))));
     if !same {
         return Err(incomplete(
             act,
@@ -76,7 +78,9 @@ fn parse(answer: GetPublicKeyOutput, uri: &AwsUri, act: &str) -> Result<Opened> 
         let usage = answer.key_usage.map_or_else(|| "nothing".to_owned(), |usage| usage.as_str().to_owned());
         return Err(Error::new(ErrorKind::Unsupported, what)
             .why(format!("the key is for {usage}, not for SIGN_VERIFY"))
-            .hint("make a key for signing, as with: countersign generate-key-pair --kms awskms:///alias/NAME"));
+            .hint(
+                "make a key for signing, as with: countersign generate-key-pair --kms awskms:///alias/NAME",
+            ));
     }
     let spec = answer.key_spec.map_or_else(String::new, |spec| spec.as_str().to_owned());
     let Some(key_type) = KeyType::ALL.into_iter().find(|one| spec_name(*one) == spec) else {
@@ -94,7 +98,9 @@ fn parse(answer: GetPublicKeyOutput, uri: &AwsUri, act: &str) -> Result<Opened> 
     let algorithms: Vec<_> =
         key_type.algorithms().filter(|one| service_name(*one).is_some_and(offers)).collect();
     if algorithms.is_empty() {
-        return Err(Error::new(ErrorKind::Unsupported, what).why("KMS names no algorithm of this key that we know"));
+        return Err(
+            Error::new(ErrorKind::Unsupported, what).why("KMS names no algorithm of this key that we know")
+        );
     }
     Ok(Opened { arn, public_key, algorithms })
 }
@@ -129,13 +135,15 @@ impl Signer for AwsSigner<'_> {
         let answer = self.kms.sign(&self.arn, name, bytes, &kind, &act)?;
         let by = answer.key_id.unwrap_or_default();
         if by != self.arn {
-            let why = format!("KMS signed with another key: expected {}, found {}", self.arn, by.escape_debug());
+            let why =
+                format!("KMS signed with another key: expected {}, found {}", self.arn, by.escape_debug());
             return Err(incomplete(&act, &why));
         }
         if answer.signing_algorithm.as_ref().is_some_and(|done| done.as_str() != name) {
             return Err(incomplete(&act, "KMS signed with another algorithm than was asked for"));
         }
-        let bytes = answer.signature.ok_or_else(|| incomplete(&act, "the answer has no signature"))?.into_inner();
+        let bytes =
+            answer.signature.ok_or_else(|| incomplete(&act, "the answer has no signature"))?.into_inner();
         Ok(match algorithm.scheme() {
             Scheme::Ecdsa => RawSignature::EcdsaDer(bytes),
             Scheme::RsaPkcs1v15 | Scheme::RsaPss => RawSignature::Rsa(bytes),

@@ -67,7 +67,7 @@ fn list(uri: &KeyUri, context: &OpenContext<'_>) -> Result<Vec<KeySummary>> {
                     uri: named.to_string(),
                     public_key: None,
                     location: Location::Service,
-                    notes: vec![note.to_owned()],
+                    notes: label.iter().cloned().chain([note.to_owned()]).collect(),
                     label,
                     id: None,
                 });
@@ -90,7 +90,7 @@ fn summary(uri: &AwsUri, opened: Opened, label: Option<String>) -> KeySummary {
         uri: canonical(uri, &opened.arn).to_string(),
         public_key: Some(opened.public_key),
         location: Location::Service,
-        notes: Vec::new(),
+        notes: label.iter().cloned().collect(),
         label,
         id: None,
     }
@@ -110,7 +110,9 @@ fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Re
         return Err(Error::new(ErrorKind::BadUri, what).why("aliases under alias/aws/ are AWS's own"));
     }
     if algorithm.scheme() == Scheme::Ed25519ph {
-        return Err(Error::new(ErrorKind::Unsupported, what).why(format!("{algorithm} is not offered with KMS")));
+        return Err(
+            Error::new(ErrorKind::Unsupported, what).why(format!("{algorithm} is not offered with KMS"))
+        );
     }
     let (parsed, kms) = connect(uri, context)?;
     match kms.public_key(&parsed.key, &act) {
@@ -137,7 +139,7 @@ fn generate(uri: &KeyUri, algorithm: Algorithm, context: &OpenContext<'_>) -> Re
 }
 
 fn exists(what: &str, uri: &KeyUri) -> Error {
-    Error::new(ErrorKind::Denied, what)
-        .why("the alias exists")
-        .hint(format!("print its public half with: countersign public-key --key '{uri}', or choose another name"))
+    Error::new(ErrorKind::Denied, what).why("the alias exists").hint(format!(
+        "print its public half with: countersign public-key --key '{uri}', or choose another name"
+    ))
 }

@@ -10,7 +10,8 @@ use countersign_core::{KeyUri, hexadecimal};
 const WHAT: &str = "cannot read the key URI";
 
 /// What Cosign says of this form, and where ours is larger.
-const GRAMMAR: &str = "write awskms://[ENDPOINT]/[ID/ALIAS/ARN] (endpoint optional), as in awskms:///alias/release";
+const GRAMMAR: &str =
+    "write awskms://[ENDPOINT]/[ID/ALIAS/ARN] (endpoint optional), as in awskms:///alias/release";
 
 /// The longest name of an alias, `alias/` included (CreateAlias in the AWS KMS API reference).
 const MAX_ALIAS: usize = 256;
@@ -72,13 +73,17 @@ impl AwsUri {
 
     fn take(&mut self, piece: &str, at: usize) -> Result<()> {
         let Some((name, value)) = piece.split_once('=') else {
-            return Err(bad(at, "an attribute has no \"=\"").hint("write ?region=eu-west-1, or leave the ? out"));
+            return Err(
+                bad(at, "an attribute has no \"=\"").hint("write ?region=eu-west-1, or leave the ? out")
+            );
         };
         let value = decode(value).ok_or_else(|| bad(at, "a % is not followed by two hexadecimal digits"))?;
         let (slot, good, why) = match name {
             "region" => (&mut self.region, is_region(&value), "a region is of letters, digits and -"),
             "profile" => (&mut self.profile, is_profile(&value), "a profile is a name without blanks"),
-            "role" => (&mut self.role, is_role(&value), "a role is an ARN, as in arn:aws:iam::ACCOUNT:role/NAME"),
+            "role" => {
+                (&mut self.role, is_role(&value), "a role is an ARN, as in arn:aws:iam::ACCOUNT:role/NAME")
+            }
             "endpoint" => (&mut self.endpoint, is_profile(&value), "an endpoint is a URL"),
             _ => {
                 let error = bad(at, "the attribute is not known");
@@ -171,12 +176,17 @@ fn is_id(text: &str) -> bool {
         return digits.len() == 32 && hexadecimal(digits);
     }
     let groups: Vec<_> = text.split('-').collect();
-    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12]) && groups.iter().all(|group| hexadecimal(group))
+    groups.iter().map(|group| group.len()).eq([8, 4, 4, 4, 12])
+        && groups.iter().all(|group| hexadecimal(group))
 }
 
 fn is_region(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !text.is_empty() && text.len() <= 40 && text.bytes().all(good) && !text.starts_with('-') && !text.ends_with('-')
+    !text.is_empty()
+        && text.len() <= 40
+        && text.bytes().all(good)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
 }
 
 fn is_profile(text: &str) -> bool {
@@ -191,9 +201,10 @@ fn is_role(text: &str) -> bool {
 fn is_host(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     let (host, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, port)) => {
-            (address.parse::<std::net::Ipv6Addr>().is_ok(), port.strip_prefix(':').or((!port.is_empty()).then_some("x")))
-        }
+        Some((address, port)) => (
+            address.parse::<std::net::Ipv6Addr>().is_ok(),
+            port.strip_prefix(':').or((!port.is_empty()).then_some("x")),
+        ),
         None => {
             let (host, port) = text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port)));
             (!host.is_empty() && host.bytes().all(good), port)

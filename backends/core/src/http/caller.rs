@@ -41,12 +41,7 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// Those of [`wait`]; what the call itself says comes back inside.
-    pub fn call<T>(
-        &self,
-        act: &str,
-        once: impl AsyncFn() -> T,
-        again: impl Fn(&T) -> Again,
-    ) -> Result<T> {
+    pub fn call<T>(&self, act: &str, once: impl AsyncFn() -> T, again: impl Fn(&T) -> Again) -> Result<T> {
         let waited = |context: &OpenContext<'_>| wait(context, act, async || once().await);
         self.repeat(act, waited, |outcome| outcome.as_ref().map_or(Again::Never, &again))?
     }

@@ -67,7 +67,8 @@ pub(super) fn proxy(
 /// cloud's machines ask about themselves (RFC 3927).
 pub(super) fn proxies(builder: ClientBuilder, context: &OpenContext<'_>) -> Result<ClientBuilder> {
     let more = first(EXCEPT, context).map_or_else(String::new, |(_, hosts)| format!(",{hosts}"));
-    let except = NoProxy::from_string(&format!("localhost,127.0.0.0/8,::1,169.254.0.0/16,fd00:ec2::/32{more}"));
+    let except =
+        NoProxy::from_string(&format!("localhost,127.0.0.0/8,::1,169.254.0.0/16,fd00:ec2::/32{more}"));
     let builder = with_proxy(builder.no_proxy(), PLAIN, Proxy::http, except.clone(), context)?;
     with_proxy(builder, TLS, Proxy::https, except, context)
 }

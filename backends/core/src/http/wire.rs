@@ -58,7 +58,8 @@ impl Wire {
         let mut sent = reqwest::Request::new(method, url);
         let map: &mut HeaderMap = sent.headers_mut();
         for (name, value) in headers {
-            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("a header has no good name"))?;
+            let name =
+                HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad("a header has no good name"))?;
             let mut value = HeaderValue::from_str(value)
                 .map_err(|_| bad("a header's value has characters that no header may have"))?;
             // Which of them bear credentials, the SDK alone knows.
