@@ -11,6 +11,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_file::FileBackend,
         #[cfg(feature = "gitlab")]
         &countersign_gitlab::GitlabBackend,
+        #[cfg(feature = "awskms")]
+        &countersign_awskms::AwskmsBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
         #[cfg(feature = "k8s")]
@@ -25,7 +27,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 6] = ["awskms", "azurekms", "gcpkms", "github", "https", "http"];
+const NOT_BUILT: [&str; 5] = ["azurekms", "gcpkms", "github", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn says_what_it_serves() {
-        for scheme in ["foo://bar", "awskms:///alias/x"] {
+        for scheme in ["foo://bar", "gcpkms://x"] {
             let error = find(&KeyUri::parse(scheme).unwrap()).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::UnknownScheme);
             assert!(error.next_step().unwrap().contains("file, env"));

@@ -72,6 +72,7 @@ fn cosign_and_we_accept_each_other() {
         return;
     }
     let cluster = Kubernetes::new();
+    cluster.open();
     let world = world(&cluster);
     let cosign = |arguments: &[&str]| {
         let mut command = world.prepare(support::cosign().unwrap(), arguments);
@@ -188,7 +189,7 @@ fn every_refusal_says_what_to_do() {
     assert!(!world.refuse_sign(KEY, &["not a secret of a Kubernetes"]).contains("sesame"));
     with(&|_| {});
 
-    let mut config = |user: &str, words: &[&str]| {
+    let config = |user: &str, words: &[&str]| {
         fs::write(world.path("config"), cluster.kubeconfig(user)).unwrap();
         assert!(!world.refuse_sign(KEY, words).contains("sesame"));
     };

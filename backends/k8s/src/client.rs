@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::http::{
-    Answer, Client, Endpoint, Method, Options, Request, SecretBody, default_is_transient, encode_segment,
+    Answer, Client, Endpoint, Method, Options, Request, SecretBody, encode_segment,
 };
 use countersign_core::{OpenContext, Secret};
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,6 @@ use serde::{Deserialize, Serialize};
 use crate::config::Access;
 use crate::errors::{refused, unreadable};
 use crate::uri::SecretUri;
-
-/// A secret has at most 1 MiB (Kubernetes, "Size limit"); in base64, with its metadata.
-const MAX_ANSWER_BYTES: usize = 3 * 1024 * 1024;
 
 /// The names that Cosign gives the fields.
 pub(crate) const KEY: &str = "cosign.key";
@@ -112,9 +109,7 @@ impl<'a> Cluster<'a> {
             certificates: access.certificates,
             certificates_variable: "certificate-authority in the kubeconfig",
             identity: access.identity,
-            max_rate: None,
-            max_answer_bytes: MAX_ANSWER_BYTES,
-            is_transient: default_is_transient,
+            ..Options::default()
         };
         let http = Client::new(access.endpoint, options, context)?;
         Ok(Self { http, bearer: access.bearer, uri, from: access.from })

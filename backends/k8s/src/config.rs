@@ -80,13 +80,13 @@ impl Access {
         let (name, cluster, user) = file.current()?;
         let certificates = match (&cluster.certificate_authority_data, &cluster.certificate_authority) {
             (Some(data), _) => Some(decode(data, "certificate-authority-data")?),
-            (None, Some(path)) => Some(read(&Path::new(path), context)?),
+            (None, Some(path)) => Some(read(Path::new(path), context)?),
             (None, None) => None,
         };
         refuse_what_we_cannot(cluster, user)?;
         let pem = |data: &Option<String>, path: &Option<String>, what: &str| match (data, path) {
             (Some(data), _) => decode(data, what).map(Some),
-            (None, Some(path)) => read(&Path::new(path), context).map(Some),
+            (None, Some(path)) => read(Path::new(path), context).map(Some),
             (None, None) => Ok(None),
         };
         let certificate =
@@ -101,7 +101,7 @@ impl Access {
         };
         let token = match (&user.token, &user.token_file) {
             // As in kubectl, a file goes first: it is renewed.
-            (_, Some(path)) => Some(Secret::new(read(&Path::new(path), context)?)),
+            (_, Some(path)) => Some(Secret::new(read(Path::new(path), context)?)),
             (Some(token), None) => Some(Secret::new(token.clone().into_bytes())),
             (None, None) => None,
         };
