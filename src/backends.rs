@@ -15,6 +15,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_awskms::AwskmsBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
+        #[cfg(feature = "k8s")]
+        &countersign_k8s::KubernetesBackend,
         #[cfg(feature = "pkcs11")]
         &countersign_pkcs11::Pkcs11Backend,
         #[cfg(feature = "piv")]
@@ -25,7 +27,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 6] = ["azurekms", "gcpkms", "k8s", "github", "https", "http"];
+const NOT_BUILT: [&str; 5] = ["azurekms", "gcpkms", "github", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///

@@ -3,4 +3,5 @@
 mod awskms;
 mod gitlab;
 mod hashivault;
+mod k8s;
 mod world;

@@ -8,6 +8,7 @@ pub(crate) mod child;
 pub(crate) mod exchange;
 pub(crate) mod fault_proxy;
 pub(crate) mod gitlab;
+pub(crate) mod kubernetes;
 pub(crate) mod ministack;
 pub(crate) mod openbao;
 pub(crate) mod tokens;
