@@ -9,6 +9,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
     &[
         #[cfg(feature = "file")]
         &countersign_file::FileBackend,
+        #[cfg(feature = "github")]
+        &countersign_github::GithubBackend,
         #[cfg(feature = "gitlab")]
         &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "awskms")]
@@ -27,7 +29,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 5] = ["azurekms", "gcpkms", "github", "https", "http"];
+const NOT_BUILT: [&str; 4] = ["azurekms", "gcpkms", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///

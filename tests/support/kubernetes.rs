@@ -2,21 +2,18 @@
 //! tested; Cosign signs, verifies and makes keys against it.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::exchange::Message;
+use super::stand_in::{Reply, StandIn};
 
 pub(crate) const TOKEN: &str = "sesame-of-a-service-account";
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// By `NAMESPACE/NAME`.
     secrets: BTreeMap<String, Value>,
     version: u64,
@@ -25,28 +22,11 @@ struct State {
     is_open: bool,
 }
 
-pub(crate) struct Kubernetes {
-    address: String,
-    state: Arc<Mutex<State>>,
-}
-
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub(crate) struct Kubernetes(StandIn<State>);
 
 impl Kubernetes {
     pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("its number").to_string();
-        let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream, &shared));
-            }
-        });
-        Self { address, state }
+        Self(StandIn::new(answer))
     }
 
     /// A kubeconfig for it, as `kubectl config` writes them.
@@ -55,52 +35,36 @@ impl Kubernetes {
             "apiVersion: v1\nkind: Config\ncurrent-context: test\nclusters:\n- cluster:\n    server: http://{}\n  \
              name: stand-in\ncontexts:\n- context:\n    cluster: stand-in\n    user: robot\n  name: test\nusers:\n\
              - name: robot\n  user:\n    {user}\n",
-            self.address
+            self.0.address()
         )
     }
 
     /// Method and path of what was asked since the last call.
     pub(crate) fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut locked(&self.state).asked)
+        std::mem::take(&mut self.0.state().asked)
     }
 
     /// Answers the next such request with `status`.
     pub(crate) fn refuse(&self, method: &'static str, status: u16) {
-        locked(&self.state).refusals.push((method, status));
+        self.0.state().refusals.push((method, status));
     }
 
     /// Asks nobody for a token any more: Kubernetes' own client, in Cosign, shows none over plain http.
     pub(crate) fn open(&self) {
-        locked(&self.state).is_open = true;
+        self.0.state().is_open = true;
     }
 
     pub(crate) fn secret(&self, path: &str) -> Value {
-        locked(&self.state).secrets.get(path).cloned().unwrap_or_default()
+        self.0.state().secrets.get(path).cloned().unwrap_or_default()
     }
 
     /// Puts a secret there behind everybody's back.
     pub(crate) fn set(&self, path: &str, secret: Value) {
-        locked(&self.state).secrets.insert(path.to_owned(), secret);
+        self.0.state().secrets.insert(path.to_owned(), secret);
     }
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>) {
-    let Ok(copy) = stream.try_clone() else { return };
-    let mut reader = BufReader::new(copy);
-    while let Some(request) = Message::read(&mut reader, false) {
-        let (status, body) = answer(&request, &mut locked(state));
-        let reply = Message {
-            start: format!("HTTP/1.1 {status} Status"),
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: body.to_string().into_bytes(),
-        };
-        if reply.write(&mut stream).is_err() {
-            return;
-        }
-    }
-}
-
-fn answer(request: &Message, state: &mut State) -> (u16, Value) {
+fn answer(request: &Message, state: &mut State) -> Reply {
     let method = request.start.split(' ').next().unwrap_or_default().to_owned();
     let path = request.path().split('?').next().unwrap_or_default().to_owned();
     state.asked.push(format!("{method} {path}"));
