@@ -5,4 +5,5 @@ mod github;
 mod gitlab;
 mod hashivault;
 mod k8s;
+mod matrix;
 mod world;
