@@ -1,4 +1,5 @@
 //! Keys in services, a module a scheme: the library and the binary against real servers or stand-ins, with faults between.
 
 mod hashivault;
+mod plugin;
 mod world;

@@ -8,6 +8,7 @@ pub(crate) mod child;
 pub(crate) mod exchange;
 pub(crate) mod fault_proxy;
 pub(crate) mod openbao;
+pub(crate) mod sample_plugin;
 pub(crate) mod tokens;
 
 /// The built binary, in a clean environment, without input and without any card of this machine.
