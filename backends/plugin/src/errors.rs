@@ -124,6 +124,8 @@ pub(crate) fn late(error: Error, program: &Path) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn kind(message: &str) -> ErrorKind {
@@ -148,5 +150,27 @@ mod tests {
     fn a_plugin_draws_nothing_on_the_terminal() {
         let said = words(&format!("a\u{1b}[2J\r\n  b\u{7} {}", "x".repeat(1000)));
         assert!(said.starts_with("a [2J b x") && said.chars().count() == MAX_SHOWN, "{said}");
+    }
+
+    #[test]
+    fn an_answer_is_one_object_and_nothing_else() {
+        let read = |text: &str| {
+            answer(Path::new("/p"), Method::PublicKey, ExitStatus::default(), text.as_bytes(), "x")
+        };
+        assert!(read(r#" {"publicKey":{"publicKeyPEM":"eA=="},"later":1} "#).is_ok());
+        for text in ["", "null", "[]", "{}{}", r#"{"errorMessage":1}"#, r#"{"publicKey":{}}"#, "\u{feff}{}"] {
+            assert_eq!(read(text).err().map(|error| error.kind()), Some(ErrorKind::Integrity), "{text}");
+        }
+        assert_eq!(
+            read(r#"{"errorMessage":"x"}"#).err().map(|error| error.kind()),
+            Some(ErrorKind::Unavailable)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_read_or_refused(text in "\\PC{0,60}|\\{\"[a-zA-Z]{1,12}\":[\\[\\]{}\":a-z0-9,]{0,20}\\}") {
+            let _ = answer(Path::new("/p"), Method::PublicKey, ExitStatus::default(), text.as_bytes(), "x");
+        }
     }
 }

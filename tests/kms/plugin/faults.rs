@@ -45,8 +45,11 @@ fn an_answer_without_what_was_asked_for_is_refused() {
 #[test]
 fn a_wrong_signature_is_withheld() {
     let Some((_plugin, mut world)) = with_a_key() else { return };
-    world.set("SAMPLE_FAULT", "wrong-signature:signMessage");
-    world.refuse_sign(KEY, &[KEY]);
+    // A sound signature, of the hash of its empty standard input.
+    for fault in ["hashes-by-itself", "torn-signature"] {
+        world.set("SAMPLE_FAULT", &format!("{fault}:signMessage"));
+        world.refuse_sign(KEY, &["the signature made with sample://p256 is withheld"]);
+    }
 }
 
 #[test]
