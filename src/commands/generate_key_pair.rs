@@ -15,8 +15,8 @@ use crate::exit::Failure;
 /// Make a key pair: PREFIX.key, encrypted with a password, and PREFIX.pub
 #[derive(Debug, Args)]
 pub(crate) struct GenerateKeyPair {
-    /// A store other than files; still to come
-    #[arg(value_name = "STORE", hide = true)]
+    /// Make the key in a platform's secrets and write PREFIX.pub too, as in gitlab://GROUP/PROJECT
+    #[arg(value_name = "STORE")]
     store: Option<String>,
 
     /// Make the key inside this store and write PREFIX.pub alone, as in pkcs11:token=ci;object=release
@@ -41,18 +41,16 @@ pub(crate) struct GenerateKeyPair {
 
 impl GenerateKeyPair {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        if let Some(store) = &self.store {
-            // k8s://, gitlab://, github:// are refused by the table; a path is not a store.
-            let uri = KeyUri::parse(store)?;
-            backends::find(&uri)?;
+        // Cosign keeps two ways to say where: a KMS after --kms, a platform's secrets by position. Here either takes both.
+        if let (Some(_), Some(_)) = (&self.store, &self.kms) {
             return Err(Failure::usage_with_hint(
-                format!("{uri} is not a store that takes keys by its URI"),
-                "choose the files with --output-key-prefix",
+                "two stores are named",
+                "name one, by position or with --kms",
             ));
         }
         let algorithm = self.signing_algorithm.unwrap_or_else(|| KeyType::P256.default_algorithm());
-        if let Some(kms) = &self.kms {
-            return self.in_store(run, &KeyUri::parse(kms)?, algorithm);
+        if let Some(store) = self.kms.as_ref().or(self.store.as_ref()) {
+            return self.in_store(run, &KeyUri::parse(store)?, algorithm);
         }
         let uri = KeyUri::parse(&format!("file:{}", self.output_key_prefix))?;
         let store = backends::key_store(&uri)?;

@@ -1,5 +1,8 @@
 //! Keys in services, a module a scheme: the library and the binary against real servers or stand-ins, with faults between.
 
+mod awskms;
+mod gitlab;
 mod hashivault;
+mod k8s;
 mod plugin;
 mod world;

@@ -68,12 +68,28 @@ impl Message {
 
 /// Sends a request to `host:port` and reads the answer. HTTP/1.0, so that the body ends with the connection.
 pub(crate) fn exchange(address: &str, method: &str, path: &str, token: &str, body: &[u8]) -> Message {
-    let mut stream = TcpStream::connect(address).unwrap_or_else(|cause| panic!("{address}: {cause}"));
-    stream.set_read_timeout(Some(LIMIT)).expect("a limit above zero");
+    let stream = connect(address);
     let headers =
         vec![("host".to_owned(), address.to_owned()), ("x-vault-token".to_owned(), token.to_owned())];
-    let request = Message { start: format!("{method} {path} HTTP/1.0"), headers, body: body.to_vec() };
-    request.write(&mut stream).unwrap_or_else(|cause| panic!("{address}: {cause}"));
+    send(stream, &Message { start: format!("{method} {path} HTTP/1.0"), headers, body: body.to_vec() })
+}
+
+/// Hands a request on as it came. Not the namespace: the one that a test of headers makes up is on no server.
+pub(crate) fn forward(address: &str, request: &Message) -> Message {
+    let start = request.start.replace("HTTP/1.1", "HTTP/1.0");
+    let mut headers = request.headers.clone();
+    headers.retain(|(name, _)| name != "connection" && name != "x-vault-namespace");
+    send(connect(address), &Message { start, headers, body: request.body.clone() })
+}
+
+fn connect(address: &str) -> TcpStream {
+    let stream = TcpStream::connect(address).unwrap_or_else(|cause| panic!("{address}: {cause}"));
+    stream.set_read_timeout(Some(LIMIT)).expect("a limit above zero");
+    stream
+}
+
+fn send(mut stream: TcpStream, request: &Message) -> Message {
+    request.write(&mut stream).unwrap_or_else(|cause| panic!("{}: {cause}", request.start));
     Message::read(&mut BufReader::new(stream), true)
-        .unwrap_or_else(|| panic!("{address} answers {path} with nothing"))
+        .unwrap_or_else(|| panic!("{} is answered with nothing", request.start))
 }

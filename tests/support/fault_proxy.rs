@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::exchange::{Message, exchange};
+use super::exchange::{Message, forward};
 
 /// What becomes of one request.
 pub(crate) enum Fault {
@@ -93,7 +93,7 @@ impl FaultProxy {
         &self.address
     }
 
-    /// From now on spoils the answers to paths with `word` in them.
+    /// From now on spoils the answers to requests with `word` in their path, or in what AWS has in its place.
     pub(crate) fn spoil(&self, word: &'static str, faults: impl IntoIterator<Item = Fault>) {
         locked(&self.state).rules.push(Rule { word, faults: faults.into_iter().collect() });
     }
@@ -104,10 +104,22 @@ impl FaultProxy {
         (state.requests, state.connections)
     }
 
+    /// The operations that AWS was asked for since the last call; ends all faults.
+    pub(crate) fn operations(&self) -> Vec<String> {
+        let name = |request: &Message| request.header("x-amz-target")?.split('.').nth(1).map(str::to_owned);
+        self.take().0.iter().map(|request| name(request).unwrap_or_else(|| request.start.clone())).collect()
+    }
+
     /// Method and path of what was asked since the last call; ends all faults.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.take().0.iter().map(|request| request.start.trim_end_matches(" HTTP/1.1").to_owned()).collect()
     }
+}
+
+/// AWS names the operation in a header; its path says nothing.
+fn asks(request: &Message, word: &str) -> bool {
+    let target = request.header("x-amz-target").unwrap_or_default();
+    request.path().contains(word) || target.contains(word)
 }
 
 /// One connection, for as many requests as come.
@@ -123,7 +135,7 @@ fn serve(mut stream: TcpStream, server: &str, state: &Mutex<State>) {
         let fault = {
             let mut state = locked(state);
             state.requests.push(request.clone());
-            let mut rules = state.rules.iter_mut().filter(|rule| request.path().contains(rule.word));
+            let mut rules = state.rules.iter_mut().filter(|rule| asks(&request, rule.word));
             rules.find_map(|rule| rule.faults.pop_front()).unwrap_or(Fault::Pass)
         };
         if answer(&mut stream, server, &request, fault).is_none() {
@@ -155,9 +167,7 @@ fn tunnel(mut stream: TcpStream, server: &str) {
 /// `None` ends the connection.
 fn answer(stream: &mut TcpStream, server: &str, request: &Message, fault: Fault) -> Option<()> {
     let passed = || {
-        let method = request.start.split(' ').next().unwrap_or_default();
-        let token = request.header("x-vault-token").unwrap_or_default();
-        let mut answer = exchange(server, method, request.path(), token, &request.body);
+        let mut answer = forward(server, request);
         answer.start = answer.start.replacen("HTTP/1.0", "HTTP/1.1", 1);
         answer.headers.retain(|(name, _)| name != "connection");
         answer

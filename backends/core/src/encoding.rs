@@ -175,6 +175,36 @@ mod tests {
         }
     }
 
+    /// The library that signs writes each form itself, so it judges what we make of the other one. One half in 256 begins with
+    /// a zero byte: of 10,000 signatures some eighty.
+    #[test]
+    fn ten_thousand_signatures_change_their_form_and_still_verify() {
+        use aws_lc_rs::rand::SystemRandom;
+        use aws_lc_rs::signature::{
+            ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P256_SHA256_FIXED,
+            ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
+        };
+        let random = SystemRandom::new();
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
+        let fixed = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref()).unwrap();
+        let der = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref()).unwrap();
+        let point = fixed.public_key().as_ref();
+        let mut short = 0;
+        for number in 0..5_000_u32 {
+            let message = number.to_be_bytes();
+            let raw = fixed.sign(&random, &message).unwrap();
+            short += usize::from(raw.as_ref()[0] == 0 || raw.as_ref()[32] == 0);
+            let ours = ecdsa_fixed_to_der(KeyType::P256, raw.as_ref()).unwrap();
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(&message, &ours).unwrap();
+            let written = der.sign(&random, &message).unwrap();
+            let ours = ecdsa_der_to_fixed(KeyType::P256, written.as_ref()).unwrap();
+            short += usize::from(ours[0] == 0 || ours[32] == 0);
+            UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).verify(&message, &ours).unwrap();
+        }
+        // Fewer than that has a chance of one in ten million million.
+        assert!(short > 25, "{short}");
+    }
+
     #[test]
     fn refuses_short_long_and_zero_halves() {
         for raw in [vec![1; 63], vec![1; 65], [[0; 32], [1; 32]].concat(), [[1; 32], [0; 32]].concat()] {

@@ -3,8 +3,10 @@
 //! A [`Client`] speaks with one [`Endpoint`]. It sends credentials there and nowhere else, keeps the deadline of its context
 //! inside each call, tries again within bounds what may succeed later, and takes no answer larger than it was told. Begin
 //! with [`Client::send`]; `runtime.rs` is the only place where async begins, `retry.rs` says what is tried again,
-//! `trust.rs` whom TLS trusts and which proxy is asked.
+//! `trust.rs` whom TLS trusts and which proxy is asked. SDKs of services, which make and sign their requests themselves,
+//! send through a [`Wire`], and a [`Caller`] repeats their calls by the same rules.
 
+mod caller;
 mod endpoint;
 mod failure;
 mod pace;
@@ -12,23 +14,27 @@ mod request;
 mod retry;
 mod runtime;
 mod trust;
+mod wire;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use crate::context::{Event, Limit, OpenContext, Variable};
+use crate::context::{OpenContext, Variable};
 use crate::error::{Error, ErrorKind, Result};
-use pace::Pace;
+use crate::secret::Secret;
 use request::Attempt;
 
+pub use caller::{Again, Caller};
 pub use endpoint::{Endpoint, encode_segment};
 pub use request::{Answer, Method, Request};
 pub use retry::default_is_transient;
 pub use runtime::wait;
 pub use trust::load as load_certificates;
+pub use wire::{RawAnswer, Wire};
 
 /// How long a connection may take, TLS included, when the deadline leaves more.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -81,6 +87,8 @@ pub struct Options {
     pub certificates: Option<Vec<u8>>,
     /// The variable that names those, for hints.
     pub certificates_variable: &'static str,
+    /// What we show where the service asks for a certificate: certificate and key in PEM, one after the other.
+    pub identity: Option<Arc<Secret>>,
     /// The most requests in a second when the context names no number; `None` where the service has no quota.
     pub max_rate: Option<NonZeroU32>,
     /// The largest body taken, in bytes.
@@ -89,15 +97,26 @@ pub struct Options {
     pub is_transient: fn(&Answer) -> bool,
 }
 
+impl Default for Options {
+    /// The system's certificates, no quota, answers of 4 MiB, [`default_is_transient`].
+    fn default() -> Self {
+        Self {
+            certificates: None,
+            certificates_variable: "SSL_CERT_FILE",
+            identity: None,
+            max_rate: None,
+            max_answer_bytes: 4 * 1024 * 1024,
+            is_transient: default_is_transient,
+        }
+    }
+}
+
 /// Speaks with one endpoint. Shared freely between threads; connections are kept and used again.
 pub struct Client<'a> {
-    context: OpenContext<'a>,
+    caller: Caller<'a>,
     endpoint: Endpoint,
     options: Options,
     client: reqwest::Client,
-    /// What each call may take: a batch of many files lasts longer than the limit of one.
-    limit: Limit,
-    pace: Option<Pace>,
     sent: AtomicUsize,
 }
 
@@ -109,21 +128,14 @@ impl<'a> Client<'a> {
     /// certificates or a proxy that cannot be read.
     pub fn new(endpoint: Endpoint, options: Options, context: &OpenContext<'a>) -> Result<Self> {
         endpoint.refuse_unasked_plain_http(context)?;
-        runtime::install_crypto_provider();
-        let builder = reqwest::Client::builder()
-            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
-            // Followed by ourselves, since credentials stay with their host.
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_LIMIT);
-        let builder = trust::certificates(builder, &endpoint, &options, context)?;
+        let builder = new_builder();
+        let builder = trust::certificates(builder, endpoint.is_plain(), &options, context)?;
+        let builder = trust::identity(builder, &endpoint, &options)?;
         let client = trust::proxy(builder, &endpoint, context)?
             .build()
             .map_err(|cause| failure::of_setup(&endpoint, &cause))?;
-        let pace = context.max_rate.or(options.max_rate).map(Pace::new);
-        let limit = Limit::of(context);
-        Ok(Self { context: *context, endpoint, options, client, limit, pace, sent: AtomicUsize::new(0) })
+        let caller = Caller::new(context, options.max_rate);
+        Ok(Self { caller, endpoint, options, client, sent: AtomicUsize::new(0) })
     }
 
     /// Where it sends.
@@ -133,7 +145,7 @@ impl<'a> Client<'a> {
 
     /// The context that it was made with.
     pub fn context(&self) -> &OpenContext<'a> {
-        &self.context
+        self.caller.context()
     }
 
     /// How many requests went out so far, repeated ones included.
@@ -144,41 +156,24 @@ impl<'a> Client<'a> {
     /// Sends a request and returns the answer, whatever its status: the backend's `errors.rs` judges it. `act` completes
     /// "cannot …". It may take as long as the context's deadline left when the client was made; a wait for `max_rate` is not
     /// counted. Costs one round trip, and up to three more where the service has trouble; each is an
-    /// [`Event::Retrying`].
+    /// [`Event::Retrying`](crate::context::Event::Retrying).
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] at that limit or when cancelled; [`ErrorKind::Unavailable`] when there is no
     /// connection; [`ErrorKind::Unauthenticated`] when TLS does not trust the host; [`ErrorKind::Integrity`] for an answer
     /// beyond the limit; [`ErrorKind::Unsupported`] for a redirect to another host.
     pub fn send(&self, act: &str, request: &Request<'_>) -> Result<Answer> {
-        if let Some(pace) = &self.pace {
-            // A queue of ours is not the service's delay.
-            let patient = OpenContext { deadline: None, ..self.context };
-            retry::sleep(pace.take(Instant::now()), act, &patient)?;
-        }
-        let deadline = self.limit.deadline();
-        let context = OpenContext { deadline, ..self.context };
-        let mut tried = 0;
-        loop {
-            let outcome = self.send_once(act, request, &context);
-            let pause = match &outcome {
-                Ok(Attempt::Answer(answer)) if (self.options.is_transient)(answer) => {
-                    retry::pause(tried, answer.retry_after)
-                }
-                Ok(Attempt::NoConnection(_)) => retry::pause(tried, None),
-                Ok(Attempt::Answer(_)) | Err(_) => None,
-            };
-            // Waiting past the deadline helps nobody: the service's own words do.
-            let left = context.time_left(act)?;
-            let Some(pause) = pause.filter(|pause| left.is_none_or(|left| *pause < left)) else {
-                return match outcome? {
-                    Attempt::Answer(answer) => Ok(answer),
-                    Attempt::NoConnection(error) => Err(error),
-                };
-            };
-            context.events.event(Event::Retrying(pause));
-            retry::sleep(pause, act, &context)?;
-            tried += 1;
+        let once = |context: &OpenContext<'_>| self.send_once(act, request, context);
+        let outcome = self.caller.repeat(act, once, |outcome| match outcome {
+            Ok(Attempt::Answer(answer)) if (self.options.is_transient)(answer) => {
+                Again::After(answer.retry_after)
+            }
+            Ok(Attempt::NoConnection(_)) => Again::After(None),
+            Ok(Attempt::Answer(_)) | Err(_) => Again::Never,
+        })?;
+        match outcome? {
+            Attempt::Answer(answer) => Ok(answer),
+            Attempt::NoConnection(error) => Err(error),
         }
     }
 
@@ -198,6 +193,18 @@ impl<'a> Client<'a> {
         Err(Error::new(ErrorKind::Unsupported, format!("cannot {act}"))
             .why(format!("{} redirects in a circle", self.endpoint)))
     }
+}
+
+/// What every client of ours is: it follows no redirect and repeats nothing by itself, since credentials stay with their
+/// host and retries are counted here.
+fn new_builder() -> reqwest::ClientBuilder {
+    runtime::install_crypto_provider();
+    reqwest::Client::builder()
+        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .connect_timeout(CONNECT_LIMIT)
 }
 
 /// A body that holds a secret, wiped once it is sent.

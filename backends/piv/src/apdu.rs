@@ -89,6 +89,11 @@ impl Status {
         (self.0 & 0xff00 == 0x6100).then_some(self.0 as u8)
     }
 
+    /// Whether the card changed nothing (ISO/IEC 7816-4 table 5: 64xx and 67xx to 6Exx). Other words may come after the change.
+    pub(crate) fn changed_nothing(self) -> bool {
+        matches!(self.0 >> 8, 0x64 | 0x67..=0x6e)
+    }
+
     /// Whether another application answers, or none.
     pub(crate) fn not_ours(self) -> bool {
         self == Self::NO_INSTRUCTION || self == Self::NO_CLASS
@@ -127,6 +132,8 @@ mod tests {
         assert!(split(&[]).is_none() && split(&[0x90]).is_none() && split(&[1, 2, 3]).is_none());
         assert_eq!(split(&[1, 0x90, 0]).unwrap(), (&[1][..], Status::OK));
         assert_eq!(Status(0x63c2).tries(), Some(2));
+        assert!(Status::SECURITY.changed_nothing() && Status(0x6400).changed_nothing());
+        assert!([0x6f00, 0x6581, 0x6282, 0x908f, 0x9000].iter().all(|word| !Status(*word).changed_nothing()));
         assert_eq!((Status(0x6300).tries(), Status(0x6110).more()), (None, Some(0x10)));
     }
 }

@@ -233,7 +233,11 @@ impl<'a> Card<'a> {
     pub(crate) fn change(&mut self, act: &str, command: Command, doubt: &str) -> Result<Zeroizing<Vec<u8>>> {
         match self.send(act, command) {
             Ok(reply) if reply.status == Status::OK => Ok(reply.data),
-            Ok(reply) => Err(self.refused(act, reply.status)),
+            // A refusal carries no data: a status behind data is a piece of a broken answer.
+            Ok(reply) if reply.data.is_empty() && reply.status.changed_nothing() => {
+                Err(self.refused(act, reply.status))
+            }
+            Ok(reply) => Err(doubtful(self.refused(act, reply.status), doubt)),
             Err(error) => Err(doubtful(error, doubt)),
         }
     }

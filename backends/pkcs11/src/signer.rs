@@ -1,6 +1,7 @@
 //! One opened key: sessions shared by threads, one login, the mechanism of each algorithm, one recovery when the session
 //! is lost.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -58,6 +59,9 @@ struct Pool {
     most: usize,
     /// Raised by each recovery: sessions of an older one are dead.
     generation: usize,
+    /// Who waits for a session, by number of arrival.
+    queue: VecDeque<u64>,
+    arrivals: u64,
 }
 
 /// A key on a token.
@@ -81,8 +85,10 @@ impl Pkcs11Signer {
             open: 1,
             most: place.most_sessions(),
             generation: 0,
+            queue: VecDeque::new(),
+            arrivals: 0,
         };
-        let sessions = Arc::new(Sessions { place, pool: Mutex::new(pool), returned: Condvar::new() });
+        let sessions = Arc::new(Sessions { place, pool: Mutex::new(pool), changed: Condvar::new() });
         Self { info, sessions, limit }
     }
 }
@@ -106,31 +112,51 @@ impl Drop for Pkcs11Signer {
 struct Sessions {
     place: Place,
     pool: Mutex<Pool>,
-    returned: Condvar,
+    changed: Condvar,
 }
 
 impl Sessions {
-    /// An idle session, or a new one, or the next that comes back.
+    /// An idle session, or a new one, or the next that comes back. In the order of asking: whoever has just given one back
+    /// asks again at once, and would leave nothing for those who wait until their time is over.
     fn take(&self) -> Result<Lane> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(lane) = pool.idle.pop() {
-                return Ok(lane);
+        let ticket = pool.arrivals;
+        pool.arrivals += 1;
+        pool.queue.push_back(ticket);
+        let taken = loop {
+            if pool.queue.front() == Some(&ticket)
+                && let Some(taken) = self.take_now(&mut pool)
+            {
+                break taken;
             }
-            if pool.open < pool.most {
-                match self.open_lane(pool.generation, false) {
-                    Ok(lane) => {
-                        pool.open += 1;
-                        return Ok(lane);
-                    }
-                    // Signing needs one session only: those that there are serve all. The token may have no more; or it
-                    // was lost in this moment, and a thread that signs finds out and opens it again.
-                    Err(_) if pool.open > 0 => pool.most = pool.open,
-                    Err(error) => return Err(error),
-                }
-                continue;
+            pool = self.changed.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        };
+        pool.queue.pop_front();
+        drop(pool);
+        self.changed.notify_all();
+        taken
+    }
+
+    /// `None` when all there can be are in use.
+    fn take_now(&self, pool: &mut Pool) -> Option<Result<Lane>> {
+        if let Some(lane) = pool.idle.pop() {
+            return Some(Ok(lane));
+        }
+        if pool.open >= pool.most {
+            return None;
+        }
+        match self.open_lane(pool.generation, false) {
+            Ok(lane) => {
+                pool.open += 1;
+                Some(Ok(lane))
             }
-            pool = self.returned.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            // Signing needs one session only: those that there are serve all. The token may have no more; or it was lost in
+            // this moment, and a thread that signs finds out and opens it again.
+            Err(_) if pool.open > 0 => {
+                pool.most = pool.open;
+                None
+            }
+            Err(error) => Some(Err(error)),
         }
     }
 
@@ -140,7 +166,7 @@ impl Sessions {
             pool.idle.push(lane);
         }
         drop(pool);
-        self.returned.notify_one();
+        self.changed.notify_all();
     }
 
     /// A session on the token, found again: one that shares the login, or after a loss one that logs in anew.
@@ -172,7 +198,7 @@ impl Sessions {
         pool.open = usize::from(opened.is_ok());
         pool.most = self.place.most_sessions();
         drop(pool);
-        self.returned.notify_all();
+        self.changed.notify_all();
         opened
     }
 

@@ -60,7 +60,10 @@ impl Endpoint {
     }
 
     /// Credentials in the clear are for this machine only, or where the user said so by name.
-    pub(super) fn refuse_unasked_plain_http(&self, context: &OpenContext<'_>) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] for plain http to another host.
+    pub fn refuse_unasked_plain_http(&self, context: &OpenContext<'_>) -> Result<()> {
         if !self.is_plain() || self.is_loopback() {
             return Ok(());
         }

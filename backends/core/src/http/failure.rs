@@ -43,7 +43,12 @@ fn tls_hint(cause: &rustls::Error, options: &Options) -> String {
 
 /// A client that cannot be made.
 pub(super) fn of_setup(endpoint: &Endpoint, cause: &reqwest::Error) -> Error {
-    Error::new(ErrorKind::Integrity, format!("cannot prepare the connection to {endpoint}"))
+    of_client(cause).within(format!("cannot prepare the connection to {endpoint}"))
+}
+
+/// The same where no host is known yet.
+pub(super) fn of_client(cause: &reqwest::Error) -> Error {
+    Error::new(ErrorKind::Integrity, "cannot prepare TLS")
         .why(words(innermost(cause)))
         .hint("look at SSL_CERT_FILE and at the system's certificates (package ca-certificates)")
 }

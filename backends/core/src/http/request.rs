@@ -17,6 +17,10 @@ pub enum Method {
     Get,
     /// Acts or makes.
     Post,
+    /// Puts something in the place of what is there.
+    Put,
+    /// Takes away.
+    Delete,
 }
 
 /// One request to the client's endpoint. It may be sent more than once.
@@ -39,6 +43,8 @@ impl Request<'_> {
         let method = match self.method {
             Method::Get => reqwest::Method::GET,
             Method::Post => reqwest::Method::POST,
+            Method::Put => reqwest::Method::PUT,
+            Method::Delete => reqwest::Method::DELETE,
         };
         let mut request = reqwest::Request::new(method, url);
         for (name, value) in self.headers {

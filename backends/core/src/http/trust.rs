@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
+use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy};
 
 use super::{Endpoint, Options};
 use crate::context::OpenContext;
@@ -17,11 +17,11 @@ const MAX_CERTIFICATES_BYTES: u64 = 4 * 1024 * 1024;
 /// Sets the trusted certificates: the backend's, else those of `SSL_CERT_FILE`, else the system's.
 pub(super) fn certificates(
     builder: ClientBuilder,
-    endpoint: &Endpoint,
+    is_plain: bool,
     options: &Options,
     context: &OpenContext<'_>,
 ) -> Result<ClientBuilder> {
-    if endpoint.is_plain() {
+    if is_plain {
         // Reading the system's takes milliseconds, for nothing: no redirect leads to https.
         return Ok(builder.tls_certs_only([]));
     }
@@ -34,10 +34,25 @@ pub(super) fn certificates(
     };
     let trusted = Certificate::from_pem_bundle(&pem).unwrap_or_default();
     if trusted.is_empty() {
-        return Err(Error::new(ErrorKind::Integrity, format!("cannot trust {endpoint}"))
+        return Err(Error::new(ErrorKind::Integrity, "cannot trust the certificates for TLS")
             .why("the file of trusted certificates holds none in PEM"));
     }
     Ok(builder.tls_certs_only(trusted))
+}
+
+/// Sets the certificate that we show.
+pub(super) fn identity(
+    builder: ClientBuilder,
+    endpoint: &Endpoint,
+    options: &Options,
+) -> Result<ClientBuilder> {
+    let Some(pem) = &options.identity else { return Ok(builder) };
+    // The cause may quote what it could not read.
+    let identity = Identity::from_pem(pem.expose()).map_err(|_| {
+        Error::new(ErrorKind::Unauthenticated, format!("cannot show a certificate to {endpoint}"))
+            .why("certificate and key are not a pair in PEM")
+    })?;
+    Ok(builder.identity(identity))
 }
 
 /// The content of a file of certificates that the variable `name` names.
@@ -58,16 +73,39 @@ pub(super) fn proxy(
     if endpoint.is_loopback() {
         return Ok(builder);
     }
-    let names =
-        if endpoint.is_plain() { ["HTTP_PROXY", "http_proxy"] } else { ["HTTPS_PROXY", "https_proxy"] };
+    let names = if endpoint.is_plain() { PLAIN } else { TLS };
+    let except = first(EXCEPT, context).and_then(|(_, hosts)| NoProxy::from_string(&hosts));
+    with_proxy(builder, names, Proxy::all, except, context)
+}
+
+/// Sets the proxies of the environment for a client of many hosts: never for this machine, nor for the addresses at which a
+/// cloud's machines ask about themselves (RFC 3927).
+pub(super) fn proxies(builder: ClientBuilder, context: &OpenContext<'_>) -> Result<ClientBuilder> {
+    let more = first(EXCEPT, context).map_or_else(String::new, |(_, hosts)| format!(",{hosts}"));
+    let except =
+        NoProxy::from_string(&format!("localhost,127.0.0.0/8,::1,169.254.0.0/16,fd00:ec2::/32{more}"));
+    let builder = with_proxy(builder.no_proxy(), PLAIN, Proxy::http, except.clone(), context)?;
+    with_proxy(builder, TLS, Proxy::https, except, context)
+}
+
+const PLAIN: [&str; 2] = ["HTTP_PROXY", "http_proxy"];
+const TLS: [&str; 2] = ["HTTPS_PROXY", "https_proxy"];
+const EXCEPT: [&str; 2] = ["NO_PROXY", "no_proxy"];
+
+fn with_proxy(
+    builder: ClientBuilder,
+    names: [&'static str; 2],
+    kind: fn(String) -> reqwest::Result<Proxy>,
+    except: Option<NoProxy>,
+    context: &OpenContext<'_>,
+) -> Result<ClientBuilder> {
     let Some((name, url)) = first(names, context) else { return Ok(builder) };
-    let proxy = Proxy::all(&url).map_err(|_| {
+    let proxy = kind(url).map_err(|_| {
         // Its value may hold a password.
         Error::new(ErrorKind::BadUri, format!("cannot use the proxy in {name}"))
             .why("it is no address such as http://proxy:3128")
     })?;
-    let except = first(["NO_PROXY", "no_proxy"], context);
-    Ok(builder.proxy(proxy.no_proxy(except.and_then(|(_, hosts)| NoProxy::from_string(&hosts)))))
+    Ok(builder.proxy(proxy.no_proxy(except)))
 }
 
 /// The first of the variables that is set and not empty.

@@ -110,9 +110,26 @@ fn a_change_that_the_card_garbles_is_an_error_and_says_so() {
             }
         }
     }
+    // The bytes at the end of a broken answer are the key's, and may look like any status: each is doubtful.
+    for fault in [
+        "short=20",
+        "short=20",
+        "short=20",
+        "short=20",
+        "garbage",
+        "status=6f00",
+        "status=908f",
+        "status=6581",
+    ] {
+        rig.card().control("fault clear");
+        rig.card().control(&format!("fault {fault} on=47"));
+        let world = World::with_secret(PIN).confirming();
+        let error = rig.backend.generate(&rig.uri("9c"), algorithm, true, &world.context()).unwrap_err();
+        assert!(error.to_string().contains("may have a new key"), "{fault}: {error}");
+    }
     rig.card().control("fault clear");
-    rig.card().control("fault short=20 on=47");
+    rig.card().control("fault status=6a84 on=47");
     let world = World::with_secret(PIN).confirming();
     let error = rig.backend.generate(&rig.uri("9c"), algorithm, true, &world.context()).unwrap_err();
-    assert!(error.to_string().contains("may have a new key"), "{error}");
+    assert!(!error.to_string().contains("may have a new key"), "{error}");
 }

@@ -1,0 +1,106 @@
+//! Who we are to AWS: what the environment of the context says, else the SDK's own chain, which reads the process's
+//! environment and the files in `~/.aws` by itself.
+
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
+use aws_config::sts::AssumeRoleProvider;
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_kms::config::retry::RetryConfig;
+use aws_sdk_kms::config::{BehaviorVersion, Region};
+use countersign_core::OpenContext;
+
+use crate::connector::Connector;
+use crate::settings::text;
+use crate::uri::AwsUri;
+
+/// What the chain asks, in its order.
+const CHAIN: &str = "AWS_ACCESS_KEY_ID, the profile in ~/.aws, AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the \
+                     machine's own credentials";
+
+/// Where the credentials come from.
+pub(crate) enum Source {
+    /// The context's environment: nothing is asked, no file is read.
+    Environment(Credentials),
+    /// A profile that the URI names.
+    Profile(String),
+    /// The SDK's chain.
+    Chain,
+}
+
+impl Source {
+    pub(crate) fn find(uri: &AwsUri, context: &OpenContext<'_>) -> Self {
+        if let Some(profile) = &uri.profile {
+            return Self::Profile(profile.clone());
+        }
+        match (text(context, "AWS_ACCESS_KEY_ID"), text(context, "AWS_SECRET_ACCESS_KEY")) {
+            (Some(id), Some(secret)) => {
+                let token = text(context, "AWS_SESSION_TOKEN");
+                Self::Environment(Credentials::new(id, secret, token, None, "environment"))
+            }
+            _ => Self::Chain,
+        }
+    }
+
+    /// For people.
+    pub(crate) fn name(&self, uri: &AwsUri) -> String {
+        let base = match self {
+            Self::Environment(credentials) => format!("the access key {}", credentials.access_key_id()),
+            Self::Profile(name) => format!("the profile {name}"),
+            Self::Chain => CHAIN.to_owned(),
+        };
+        uri.role.as_ref().map_or(base.clone(), |role| format!("the role {role}, assumed by {base}"))
+    }
+
+    /// Whether another host than the endpoint may have to be asked.
+    pub(crate) fn asks(&self, uri: &AwsUri) -> bool {
+        uri.role.is_some() || !matches!(self, Self::Environment(_))
+    }
+}
+
+fn provider_config(connector: &Connector, region: Option<&str>) -> ProviderConfig {
+    let config = ProviderConfig::without_region().with_http_client(connector.clone());
+    config.with_region(region.map(|name| Region::new(name.to_owned())))
+}
+
+/// The region of the profile, read from the files in `~/.aws`.
+pub(crate) async fn profile_region(uri: &AwsUri, connector: &Connector) -> Option<String> {
+    let mut builder = ProfileFileRegionProvider::builder().configure(&provider_config(connector, None));
+    if let Some(profile) = &uri.profile {
+        builder = builder.profile_name(profile);
+    }
+    builder.build().region().await.map(|region| region.to_string())
+}
+
+/// What signs requests. Nothing is asked before the first of them.
+pub(crate) async fn provider(
+    source: Source,
+    uri: &AwsUri,
+    region: &str,
+    sts_endpoint: Option<String>,
+    connector: &Connector,
+) -> SharedCredentialsProvider {
+    let config = provider_config(connector, Some(region));
+    let base = match source {
+        Source::Environment(credentials) => SharedCredentialsProvider::new(credentials),
+        Source::Profile(name) => SharedCredentialsProvider::new(
+            ProfileFileCredentialsProvider::builder().configure(&config).profile_name(name).build(),
+        ),
+        Source::Chain => {
+            SharedCredentialsProvider::new(DefaultCredentialsChain::builder().configure(config).build().await)
+        }
+    };
+    let Some(role) = &uri.role else { return base };
+    let mut sdk = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .http_client(connector.clone())
+        .retry_config(RetryConfig::disabled())
+        .no_credentials();
+    if let Some(endpoint) = sts_endpoint {
+        sdk = sdk.endpoint_url(endpoint);
+    }
+    let assumed = AssumeRoleProvider::builder(role).session_name("countersign").configure(&sdk.load().await);
+    SharedCredentialsProvider::new(assumed.build_from_provider(base).await)
+}
