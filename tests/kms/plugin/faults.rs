@@ -18,7 +18,7 @@ fn a_wrong_answer_is_refused() {
         ("silent", "is not that of a plugin"),
         ("flood", "writes more than 262144 bytes, and was stopped"),
     ] {
-        world.set("SAMPLE_ERROR", "the HSM\nis on fire");
+        world.set("SAMPLE_ERROR", "the HSM\n\u{1b}is on fire");
         for (method, act) in [("publicKey", "cannot open"), ("signMessage", "cannot sign with")] {
             world.set("SAMPLE_FAULT", &format!("{fault}:{method}"));
             world.refuse_sign(KEY, &[act, words]);
@@ -46,9 +46,12 @@ fn an_answer_without_what_was_asked_for_is_refused() {
 fn a_wrong_signature_is_withheld() {
     let Some((_plugin, mut world)) = with_a_key() else { return };
     // A sound signature, of the hash of its empty standard input.
-    for fault in ["hashes-by-itself", "torn-signature"] {
+    for (fault, words) in [
+        ("hashes-by-itself", "the signature made with sample://p256 is withheld"),
+        ("torn-signature", "cannot sign with sample://p256: cannot decode an ECDSA signature"),
+    ] {
         world.set("SAMPLE_FAULT", &format!("{fault}:signMessage"));
-        world.refuse_sign(KEY, &["the signature made with sample://p256 is withheld"]);
+        world.refuse_sign(KEY, &[words]);
     }
 }
 
