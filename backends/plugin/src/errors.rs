@@ -2,10 +2,12 @@
 //!
 //! Protocol v1 knows no codes, only a text. One table on its words decides the kind; the text is told as it is.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use countersign_core::error::{Error, ErrorKind, Result};
+use serde::de::IgnoredAny;
 
 use crate::protocol::{Answer, Method, VERSION};
 
@@ -49,7 +51,9 @@ pub(crate) fn answer(
 ) -> Result<Answer> {
     let what = format!("cannot {act}");
     let shown = program.display();
-    let parsed = serde_json::from_slice::<Answer>(bytes);
+    // An object first: serde takes a list for one, its members in order.
+    let parsed = serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(bytes)
+        .and_then(|_| serde_json::from_slice::<Answer>(bytes));
     if let Some(message) = parsed.as_ref().ok().map(|it| &it.error_message).filter(|text| !text.is_empty()) {
         return Err(refusal(message, program, method, what));
     }
