@@ -6,4 +6,5 @@ mod gitlab;
 mod hashivault;
 mod k8s;
 mod matrix;
+mod plugin;
 mod world;

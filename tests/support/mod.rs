@@ -12,6 +12,7 @@ pub(crate) mod gitlab;
 pub(crate) mod kubernetes;
 pub(crate) mod ministack;
 pub(crate) mod openbao;
+pub(crate) mod sample_plugin;
 pub(crate) mod stand_in;
 pub(crate) mod tokens;
 
