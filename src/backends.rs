@@ -33,10 +33,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 /// What serves schemes that no other row has, by programs in `PATH`.
 #[cfg(feature = "plugin")]
 const PLUGINS: countersign_plugin::PluginBackend =
-    countersign_plugin::PluginBackend::new(countersign_plugin::Host {
-        secrets: || crate::env::secrets().collect(),
-        served,
-    });
+    countersign_plugin::PluginBackend::new(countersign_plugin::Host { served });
 
 /// Schemes that Cosign knows and this version does not serve yet.
 const NOT_BUILT: [&str; 4] = ["azurekms", "gcpkms", "https", "http"];

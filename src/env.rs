@@ -26,7 +26,7 @@ pub const NO_COMMANDS: &str = "COUNTERSIGN_NO_COMMANDS";
 /// The variables of the tool itself; each backend adds its own table.
 pub const VARIABLES: &[Variable] = &[
     secret(PASSWORD, "is the password of key files, in place of a prompt", "a password, which may be empty"),
-    variable(NO_COMMANDS, "forbids commands as password sources", "any value but the empty one"),
+    variable(NO_COMMANDS, "forbids commands that print passwords or log in", "any value but the empty one"),
 ];
 
 /// The names of all variables that hold secrets: programs that we start do not inherit them.
@@ -43,6 +43,10 @@ impl Environment for ProcessEnvironment {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     fn variable(&self, name: &str) -> Option<OsString> {
         std::env::var_os(name)
+    }
+
+    fn secrets(&self) -> Vec<&'static str> {
+        secrets().collect()
     }
 }
 

@@ -36,6 +36,11 @@ pub enum TrustLevel {
 pub trait Environment: Sync {
     /// The variable's value; `None` when it is not set. An empty value is a value.
     fn variable(&self, name: &str) -> Option<OsString>;
+
+    /// The names of the variables that hold secrets of ours: programs that we start do not inherit them.
+    fn secrets(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 }
 
 /// What a secret is for.

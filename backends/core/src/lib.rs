@@ -29,6 +29,7 @@ pub mod limits;
 pub mod local_key;
 pub mod pin_source;
 mod prehashed;
+pub mod program;
 pub mod public_key;
 pub mod secret;
 pub mod signer;

@@ -10,6 +10,7 @@ use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::http::Endpoint;
 use countersign_core::{OpenContext, Secret, Variable, bounded};
 
+use crate::exec::{ClusterInfo, Shown};
 use crate::kubeconfig::{Cluster, File, User};
 
 const FILES: &str = "KUBECONFIG";
@@ -84,32 +85,16 @@ impl Access {
             (None, None) => None,
         };
         refuse_what_we_cannot(cluster, user)?;
-        let pem = |data: &Option<String>, path: &Option<String>, what: &str| match (data, path) {
-            (Some(data), _) => decode(data, what).map(Some),
-            (None, Some(path)) => read(Path::new(path), context).map(Some),
-            (None, None) => Ok(None),
+        let info = ClusterInfo {
+            server: &cluster.server,
+            certificate_authority_data: certificates.as_ref().map(|pem| STANDARD.encode(pem)),
         };
-        let certificate =
-            pem(&user.client_certificate_data, &user.client_certificate, "client-certificate-data")?;
-        let key = pem(&user.client_key_data, &user.client_key, "client-key-data")?.map(Secret::new);
-        let identity = match (certificate, key) {
-            (Some(certificate), Some(key)) => {
-                Some(Arc::new(Secret::new([&certificate, &b"\n"[..], key.expose()].concat())))
-            }
-            (None, None) => None,
-            _ => return Err(bad("the user has one of client certificate and client key, and not the other")),
-        };
-        let token = match (&user.token, &user.token_file) {
-            // As in kubectl, a file goes first: it is renewed.
-            (_, Some(path)) => Some(Secret::new(read(Path::new(path), context)?)),
-            (Some(token), None) => Some(Secret::new(token.clone().into_bytes())),
-            (None, None) => None,
-        };
+        let shown = log_in(user, &info, context)?;
         Ok(Self {
             endpoint: Endpoint::parse(&cluster.server, "the cluster's server in the kubeconfig")?,
             certificates,
-            identity,
-            bearer: token.map(bearer),
+            identity: shown.identity,
+            bearer: shown.token.map(bearer),
             from: format!("context {name}"),
         })
     }
@@ -138,7 +123,36 @@ impl Access {
     }
 }
 
-/// What would make us trust everybody, run programs, or go another way than the user believes.
+/// What the user shows: what stands in the file, else what its program answers.
+fn log_in(user: &User, cluster: &ClusterInfo<'_>, context: &OpenContext<'_>) -> Result<Shown> {
+    let pem = |data: &Option<String>, path: &Option<String>, what: &str| match (data, path) {
+        (Some(data), _) => decode(data, what).map(Some),
+        (None, Some(path)) => read(Path::new(path), context).map(Some),
+        (None, None) => Ok(None),
+    };
+    let certificate =
+        pem(&user.client_certificate_data, &user.client_certificate, "client-certificate-data")?;
+    let key = pem(&user.client_key_data, &user.client_key, "client-key-data")?.map(Secret::new);
+    let identity = match (certificate, key) {
+        (Some(certificate), Some(key)) => {
+            Some(Arc::new(Secret::new([&certificate, &b"\n"[..], key.expose()].concat())))
+        }
+        (None, None) => None,
+        _ => return Err(bad("the user has one of client certificate and client key, and not the other")),
+    };
+    let token = match (&user.token, &user.token_file) {
+        // As in kubectl, a file goes first: it is renewed.
+        (_, Some(path)) => Some(Secret::new(read(Path::new(path), context)?)),
+        (Some(token), None) => Some(Secret::new(token.clone().into_bytes())),
+        (None, None) => None,
+    };
+    match &user.exec {
+        Some(exec) if token.is_none() && identity.is_none() => exec.ask(cluster, context),
+        _ => Ok(Shown { token, identity }),
+    }
+}
+
+/// What would make us trust everybody, or go another way than the user believes.
 fn refuse_what_we_cannot(cluster: &Cluster, user: &User) -> Result<()> {
     if cluster.insecure_skip_tls_verify {
         return Err(bad(
@@ -153,11 +167,6 @@ fn refuse_what_we_cannot(cluster: &Cluster, user: &User) -> Result<()> {
         return Err(
             bad("Kubernetes takes passwords and auth-provider no more").hint("use a token or a certificate")
         );
-    }
-    if user.exec.is_some() {
-        return Err(bad("the user's token comes from a program (exec), which is not built").hint(
-            "make a token with: kubectl create token ACCOUNT, and put it into a kubeconfig of its own",
-        ));
     }
     Ok(())
 }

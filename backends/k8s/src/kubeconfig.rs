@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde::Deserialize;
 
+use crate::exec::Exec;
+
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "kebab-case", default)]
 pub(crate) struct File {
@@ -66,7 +68,7 @@ pub(crate) struct User {
     pub(crate) client_key: Option<String>,
     pub(crate) client_key_data: Option<String>,
     pub(crate) username: Option<String>,
-    pub(crate) exec: Option<serde_json::Value>,
+    pub(crate) exec: Option<Exec>,
     pub(crate) auth_provider: Option<serde_json::Value>,
 }
 
@@ -100,6 +102,9 @@ impl File {
             absolute(&mut user.token_file);
             absolute(&mut user.client_certificate);
             absolute(&mut user.client_key);
+            if let Some(exec) = user.exec.as_mut().filter(|exec| exec.command.contains('/')) {
+                exec.command = directory.join(&exec.command).to_string_lossy().into_owned();
+            }
         }
     }
 

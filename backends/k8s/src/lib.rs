@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod doctor;
 mod errors;
+mod exec;
 mod kubeconfig;
 mod signer;
 mod store;

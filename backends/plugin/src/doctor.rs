@@ -2,10 +2,10 @@
 
 use countersign_core::backend::{Finding, Severity};
 use countersign_core::error::Result;
+use countersign_core::program;
 use countersign_core::{KeyUri, OpenContext};
 
 use crate::Host;
-use crate::locate;
 use crate::protocol::Method;
 use crate::signer::{fetch_public_key, find};
 use crate::store::supported;
@@ -18,7 +18,7 @@ pub(crate) fn diagnose(host: Host, uri: &KeyUri, context: &OpenContext<'_>, foun
 
 fn look(host: Host, uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding)) -> Result<()> {
     let plugin = find(host, uri, context)?;
-    for text in locate::look(&plugin.uri.program(), context).skipped {
+    for text in program::look(&plugin.uri.program(), context).skipped {
         found(Finding { severity: Severity::Warning, text, hint: None });
     }
     found(Finding::good(format!("the plugin is {}", plugin.program.display())));

@@ -122,6 +122,9 @@ pub(crate) fn too_long(program: &Path, limit: u64, act: &str) -> Error {
 
 /// The time was up, or the user gave up, while the plugin worked.
 pub(crate) fn late(error: Error, program: &Path) -> Error {
+    if error.kind() != ErrorKind::Timeout {
+        return error;
+    }
     let why = error.cause().unwrap_or_default().to_owned();
     error.why(format!("{why} while the plugin {} worked, which was stopped", program.display()))
 }

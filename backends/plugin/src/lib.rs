@@ -24,8 +24,6 @@ pub struct PluginBackend {
 /// What only the tool around all backends knows.
 #[derive(Debug, Clone, Copy)]
 pub struct Host {
-    /// The names of the variables that hold our own secrets: no plugin inherits them.
-    pub secrets: fn() -> Vec<&'static str>,
     /// What is served without plugins, in words, for whoever mistyped a scheme.
     pub served: fn() -> String,
 }

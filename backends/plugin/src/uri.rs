@@ -71,7 +71,7 @@ mod tests {
 
     use super::*;
 
-    const HOST: Host = Host { secrets: Vec::new, served: || "file".to_owned() };
+    const HOST: Host = Host { served: || "file".to_owned() };
 
     fn parse(text: &str) -> Result<PluginUri> {
         PluginUri::parse(HOST, &KeyUri::parse(text)?, &World::default().context())

@@ -13,6 +13,8 @@ use countersign_core::KeyUri;
 use countersign_core::conformance::{Rig, run_with};
 use serde_json::{Value, json};
 
+mod exec;
+
 use super::world::World;
 use crate::support::kubernetes::{Kubernetes, TOKEN};
 use crate::support::{self, stderr, stdout};
@@ -196,7 +198,6 @@ fn every_refusal_says_what_to_do() {
     config("token: sesame", &["Unauthorized", "wrong or expired"]);
     config("{}", &["Unauthorized"]);
     config("{username: u, password: sesame}", &["passwords", "use a token"]);
-    config("exec: {command: x, apiVersion: v1}", &["program (exec)", "kubectl create token"]);
     config("client-certificate-data: c2VzYW1l", &["and not the other"]);
     config("{client-certificate-data: c2VzYW1l, client-key-data: c2VzYW1l}", &["not a pair in PEM"]);
     config("token: [sesame", &["not the YAML of a kubeconfig"]);
@@ -310,11 +311,15 @@ fn a_client_certificate_is_shown() {
     config("{client-certificate: client.pem, client-key: client.key}");
     let sign = ["sign-blob", "--tlog-upload=false", "--key", KEY, "--bundle", "b.json", "blob"];
     let with = world.run(&sign);
+    exec::write_program(&world, "key-pair", exec::KEY_PAIR);
+    config("exec: {command: ./key-pair, apiVersion: client.authentication.k8s.io/v1}");
+    let by_program = world.run(&sign);
     config("token: x");
     let without = world.run(&[&sign[..], &["--timeout", "3s"]].concat());
     server.kill().unwrap();
     server.wait().unwrap();
     assert!(with.status.success(), "{}", stderr(&with));
+    assert!(by_program.status.success(), "{}", stderr(&by_program));
     assert!(!without.status.success(), "the server takes anybody");
     world.set("KUBECONFIG", "config");
 }
@@ -340,7 +345,7 @@ fn kubernetes_passes_the_conformance_suite() {
         missing: KEY.to_owned(),
         ambiguous: None,
         locked: None,
-        capabilities: include_str!("../../backends/k8s/capabilities.txt"),
+        capabilities: include_str!("../../../backends/k8s/capabilities.txt"),
     };
     run_with(&rig, &[("KUBECONFIG", world.path("config").to_str().unwrap())]);
 }
