@@ -13,6 +13,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "awskms")]
         &countersign_awskms::AwskmsBackend,
+        #[cfg(feature = "azurekms")]
+        &countersign_azurekms::AzurekmsBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
         #[cfg(feature = "pkcs11")]
@@ -25,7 +27,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 6] = ["azurekms", "gcpkms", "k8s", "github", "https", "http"];
+const NOT_BUILT: [&str; 5] = ["gcpkms", "k8s", "github", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///
