@@ -8,13 +8,15 @@ use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::credentials::{AccessToken, Secret, TokenCredential, TokenRequestOptions};
 use azure_core::http::{ClientOptions, RetryOptions, Transport as SdkTransport};
 use azure_identity::{
-    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredentialOptions, ClientSecretCredential,
-    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
-    UserAssignedId, WorkloadIdentityCredential, WorkloadIdentityCredentialOptions,
+    AzureCliCredential, AzureCliCredentialOptions, ClientAssertionCredential,
+    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
+    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
+    WorkloadIdentityCredentialOptions,
 };
 use countersign_core::OpenContext;
 use countersign_core::error::{Error, ErrorKind, Result};
 
+use crate::certificate::{self, Assertion};
 use crate::settings::{Place, text};
 use crate::transport::{Transport, carried};
 
@@ -108,6 +110,14 @@ pub(crate) fn sources(
             let made =
                 ClientSecretCredential::new(tenant, client.clone(), Secret::new(secret), Some(options));
             return Ok(vec![source("AZURE_CLIENT_SECRET", made.map_err(|error| unusable(&error))?)]);
+        }
+        if let Some(file) = text(context, certificate::FILE) {
+            let audience = format!("{}/{tenant}/oauth2/v2.0/token", place.authority.trim_end_matches('/'));
+            let assertion = Assertion::load(&file, client.clone(), audience, context)?;
+            let options = ClientAssertionCredentialOptions { client_options: options() };
+            let made =
+                ClientAssertionCredential::new(tenant.clone(), client.clone(), assertion, Some(options));
+            return Ok(vec![source(certificate::FILE, made.map_err(|error| unusable(&error))?)]);
         }
     }
     let federated = text(context, "AZURE_FEDERATED_TOKEN_FILE");

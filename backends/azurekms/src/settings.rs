@@ -28,6 +28,7 @@ pub(crate) const VARIABLES: &[Variable] = &[
         "holds a certificate of the application and its RSA key, in place of a secret",
         "a file in PEM",
     ),
+    secret("AZURE_CLIENT_CERTIFICATE_PASSWORD", "opens that key where it is encrypted", "a password"),
     variable("AZURE_FEDERATED_TOKEN_FILE", "holds the token of another issuer, as in AKS", "a file"),
     variable("AZURE_AUTHORITY_HOST", "is where logins go, in place of the cloud's own", "an https URL"),
     variable(
