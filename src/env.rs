@@ -26,7 +26,11 @@ pub const NO_COMMANDS: &str = "COUNTERSIGN_NO_COMMANDS";
 /// The variables of the tool itself; each backend adds its own table.
 pub const VARIABLES: &[Variable] = &[
     secret(PASSWORD, "is the password of key files, in place of a prompt", "a password, which may be empty"),
-    variable(NO_COMMANDS, "forbids commands as password sources", "any value but the empty one"),
+    variable(
+        NO_COMMANDS,
+        "forbids commands: password sources, and az for Azure",
+        "any value but the empty one",
+    ),
 ];
 
 /// The names of all variables that hold secrets: programs that we start do not inherit them.

@@ -102,7 +102,7 @@ impl<'a> Vault<'a> {
 
     /// A key's public half with what it may do, in one version or the newest.
     pub(crate) fn key(&self, name: &str, version: Option<&str>, act: &str) -> Result<Key> {
-        self.call(act, "get", name, async || {
+        self.call(act, "get", (name, version), async || {
             let options = KeyClientGetKeyOptions {
                 key_version: version.map(str::to_owned),
                 ..KeyClientGetKeyOptions::default()
@@ -120,7 +120,7 @@ impl<'a> Vault<'a> {
         digest: &[u8],
         act: &str,
     ) -> Result<KeyOperationResult> {
-        self.call(act, "sign", name, async || {
+        self.call(act, "sign", (name, Some(version)), async || {
             let body = SignParameters { algorithm: Some(algorithm.clone()), value: Some(digest.to_vec()) };
             let options = KeyClientSignOptions {
                 key_version: Some(version.to_owned()),
@@ -132,14 +132,14 @@ impl<'a> Vault<'a> {
 
     /// Makes a key, or another version of one that is there.
     pub(crate) fn create(&self, name: &str, wish: &CreateKeyParameters, act: &str) -> Result<Key> {
-        self.call(act, "create", name, async || {
+        self.call(act, "create", (name, None), async || {
             self.client.create_key(name, RequestContent::try_from(wish.clone())?, None).await?.into_model()
         })
     }
 
     /// The ids of all keys, without versions.
     pub(crate) fn keys(&self, act: &str) -> Result<Vec<String>> {
-        let all = self.call(act, "list", "", async || {
+        let all = self.call(act, "list", ("", None), async || {
             let mut pages = std::pin::pin!(self.client.list_key_properties(None)?.into_pages());
             let mut all = Vec::new();
             while let Some(page) = pages.next().await {
@@ -158,7 +158,7 @@ impl<'a> Vault<'a> {
         &self,
         act: &str,
         permission: &'static str,
-        key: &str,
+        (key, version): (&str, Option<&str>),
         send: impl AsyncFn() -> azure_core::Result<T>,
     ) -> Result<T> {
         let once = async || send().await.map_err(Failure::from);
@@ -171,6 +171,7 @@ impl<'a> Vault<'a> {
             let asked = Asked {
                 permission,
                 key,
+                version,
                 host: &self.host,
                 is_hsm: self.place.is_hsm,
                 credentials: &credentials,

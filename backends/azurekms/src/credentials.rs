@@ -109,7 +109,10 @@ pub(crate) fn sources(
             let options = ClientSecretCredentialOptions { client_options: options() };
             let made =
                 ClientSecretCredential::new(tenant, client.clone(), Secret::new(secret), Some(options));
-            return Ok(vec![source("AZURE_CLIENT_SECRET", made.map_err(|error| unusable(&error))?)]);
+            return Ok(vec![source(
+                "AZURE_CLIENT_SECRET",
+                made.map_err(|error| unusable("AZURE_CLIENT_SECRET", &error))?,
+            )]);
         }
         if let Some(file) = text(context, certificate::FILE) {
             let audience = format!("{}/{tenant}/oauth2/v2.0/token", place.authority.trim_end_matches('/'));
@@ -117,7 +120,10 @@ pub(crate) fn sources(
             let options = ClientAssertionCredentialOptions { client_options: options() };
             let made =
                 ClientAssertionCredential::new(tenant.clone(), client.clone(), assertion, Some(options));
-            return Ok(vec![source(certificate::FILE, made.map_err(|error| unusable(&error))?)]);
+            return Ok(vec![source(
+                certificate::FILE,
+                made.map_err(|error| unusable(certificate::FILE, &error))?,
+            )]);
         }
     }
     let federated = text(context, "AZURE_FEDERATED_TOKEN_FILE");
@@ -128,7 +134,10 @@ pub(crate) fn sources(
             tenant_id: Some(tenant),
             token_file_path: Some(file.into()),
         }));
-        return Ok(vec![source("AZURE_FEDERATED_TOKEN_FILE", made.map_err(|error| unusable(&error))?)]);
+        return Ok(vec![source(
+            "AZURE_FEDERATED_TOKEN_FILE",
+            made.map_err(|error| unusable("AZURE_FEDERATED_TOKEN_FILE", &error))?,
+        )]);
     }
     let mut found = Vec::new();
     if wanted.machine {
@@ -141,14 +150,15 @@ pub(crate) fn sources(
         let probe = asks_metadata.then(|| transport.clone());
         found.push(Source {
             name: "this machine's identity",
-            credential: made.map_err(|error| unusable(&error))?,
+            credential: made.map_err(|error| unusable("IDENTITY_ENDPOINT", &error))?,
             probe,
         });
     }
     // What it runs is a shell and the `az` that PATH finds.
     if wanted.person && text(context, "COUNTERSIGN_NO_COMMANDS").is_none() {
         let options = AzureCliCredentialOptions { tenant_id: tenant, ..AzureCliCredentialOptions::default() };
-        let made = AzureCliCredential::new(Some(options)).map_err(|error| unusable(&error))?;
+        let made = AzureCliCredential::new(Some(options))
+            .map_err(|error| unusable("AZURE_TOKEN_CREDENTIALS", &error))?;
         found.push(source("az login", made));
     }
     if found.is_empty() {
@@ -174,8 +184,8 @@ pub(crate) fn options(place: &Place, transport: &Transport) -> ClientOptions {
     }
 }
 
-fn unusable(error: &azure_core::Error) -> Error {
+fn unusable(name: &str, error: &azure_core::Error) -> Error {
     Error::new(ErrorKind::BadUri, "cannot use the credentials in the environment")
         .why(crate::errors::words(&error.to_string()))
-        .hint("look at AZURE_TENANT_ID, AZURE_CLIENT_ID and what belongs to them")
+        .hint(format!("look at {name}, AZURE_TENANT_ID and AZURE_CLIENT_ID"))
 }

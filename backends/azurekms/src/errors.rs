@@ -21,6 +21,7 @@ pub(crate) struct Asked<'a> {
     pub(crate) permission: &'static str,
     /// The key as it was named; empty when none was.
     pub(crate) key: &'a str,
+    pub(crate) version: Option<&'a str>,
     pub(crate) host: &'a str,
     pub(crate) is_hsm: bool,
     /// Which credentials were used or tried, for people.
@@ -127,7 +128,7 @@ fn refused(
     after: Option<Duration>,
     asked: Asked<'_>,
 ) -> Error {
-    let Asked { permission, key, host, is_hsm, credentials } = asked;
+    let Asked { permission, key, version, host, is_hsm, credentials } = asked;
     let told = match (code, message) {
         ("", "") => format!("{host} answers with status {status}"),
         ("", message) => format!("{host} answers with status {status}: {message}"),
@@ -157,7 +158,7 @@ fn refused(
         (401, _) => error(ErrorKind::Unauthenticated, format!("the token of {credentials} is not accepted: {told}"))
             .hint("see that the tenant is the vault's, and that this machine's clock is right"),
         (404, _) if key.is_empty() => error(ErrorKind::NotFound, told),
-        (404, _) => error(ErrorKind::NotFound, format!("{host} has no key {key}"))
+        (404, _) => error(ErrorKind::NotFound, format!("{host} has no key {key}{}", version.map(|version| format!("/{version}")).unwrap_or_default()))
             .hint(format!("list the keys with: countersign keys list azurekms://{host}")),
         (429, _) => error(ErrorKind::Throttled { after }, told)
             .hint("the vault's quota is used up: ask less often with --max-rate, or later"),

@@ -36,12 +36,17 @@ fn cosign_and_we_accept_each_other() {
         // Its verifiers hash with SHA-256 under every curve.
         let by_file = key == "p256" || key.starts_with("rsa");
         assert_eq!(cosign_verifies(&world, &public, &ours), by_file, "{key}: Cosign with the saved key");
-        let signs = cosign_signs(&world, &uri, &theirs);
-        if signs {
+        // It hands SHA-256 to RS384 and RS512, and refuses itself.
+        let it_signs = !matches!(key, "rsa3072" | "rsa4096");
+        assert_eq!(cosign_signs(&world, &uri, &theirs), it_signs, "{key}: Cosign signs");
+        if key == "rsa2048" {
+            // It cuts an RSA signature in halves and wraps them as ECDSA's: no other program reads that, nor does it by the file.
+            assert!(!cosign_verifies(&world, &public, &theirs));
+            world.refuse_verify(&public, &theirs, &["signature does not match"]);
+        } else if it_signs {
             world.verify(&uri, &theirs);
             world.verify(&public, &theirs);
         }
-        println!("{key}: signs {signs}, service {}", cosign_verifies(&world, &uri, &ours));
     }
 }
 

@@ -77,10 +77,11 @@ fn innermost<'a>(cause: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'st
     current
 }
 
-/// The system's own words without Rust's "(os error N)", beginning small.
+/// The system's own words without Rust's "(os error N)" and rustls's pointer to its manual, beginning small.
 fn words(cause: &(dyn StdError + 'static)) -> String {
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
+    let text = text.split(": https://docs.rs/").next().unwrap_or(text);
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
