@@ -2,6 +2,7 @@
 
 mod awskms;
 mod azurekms;
+mod fault_page;
 mod gitlab;
 mod hashivault;
 mod world;

@@ -62,8 +62,8 @@ impl<'a> Vault<'a> {
                 transport: Some(SdkTransport::new(Arc::new(transport.only_to(&origin)))),
                 ..ClientOptions::default()
             },
-            // For a host that tells no cloud, the guard alone decides.
-            verify_challenge_resource: Some(place.is_known),
+            // The guard is stricter: it takes the vault's own service and no part of its name.
+            verify_challenge_resource: Some(false),
             ..KeyClientOptions::default()
         };
         let client = KeyClient::new(&place.endpoint, guard.clone(), Some(options)).map_err(|error| {

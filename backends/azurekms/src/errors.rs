@@ -80,7 +80,11 @@ impl Failure {
             (Who::Login, _) => Self::NoCredentials(why),
             (Who::Vault, SdkErrorKind::DataConversion) => {
                 let why = "the answer is not that of Key Vault".to_owned();
-                Self::Ours { kind: ErrorKind::Integrity, why, hint: None }
+                Self::Ours {
+                    kind: ErrorKind::Integrity,
+                    why,
+                    hint: Some("see that the host is the vault's own, and what stands between".to_owned()),
+                }
             }
             (Who::Vault, SdkErrorKind::Other) => Self::Ours { kind: ErrorKind::Denied, why, hint: None },
             (Who::Vault, _) => Self::Ours { kind: ErrorKind::Internal, why, hint: None },
@@ -152,7 +156,7 @@ fn refused(
                 .hint(format!("recover it with: az keyvault key recover {named} --name {key}; or choose another name"))
         }
         (403, "ForbiddenByFirewall") => error(ErrorKind::Denied, told)
-            .hint("the vault's firewall lets this machine's address not through: sign from an allowed network"),
+            .hint("the vault's firewall does not let this machine's address through: sign from an allowed network"),
         (403, _) => error(ErrorKind::Denied, format!("keys/{permission} is not allowed to {credentials}: {message}"))
             .hint(grant(permission, asked)),
         (401, _) => error(ErrorKind::Unauthenticated, format!("the token of {credentials} is not accepted: {told}"))

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use azure_core::time::to_rfc3339;
 use azure_security_keyvault_keys::models::{
     CurveName, JsonWebKey, Key, KeyAttributes, KeyType as ServiceType, SignatureAlgorithm,
 };
@@ -184,7 +185,7 @@ fn refusal(
         if let Some(from) = attributes.not_before
             && seconds(from.unix_timestamp()).is_none_or(|from| now < from)
         {
-            let why = format!("the key is not yet valid: its activation date is {from}");
+            let why = format!("the key is not yet valid: its activation date is {}", to_rfc3339(&from));
             return state(why, "wait for it, or take another version".to_owned());
         }
         if let Some(until) = attributes.expires
@@ -194,7 +195,7 @@ fn refusal(
                 "rotate it with: az keyvault key rotate --id https://{}/keys/{}",
                 pinned.host, pinned.key
             );
-            return state(format!("the key expired at {until}"), rotate);
+            return state(format!("the key expired at {}", to_rfc3339(&until)), rotate);
         }
     }
     let allowed = key.key_ops.as_ref()?;

@@ -23,16 +23,23 @@ fn faulty() -> Option<(Arc<Azure>, FaultProxy, World)> {
 }
 
 /// As the service refuses: a code, perhaps an inner one, and for people a text.
-fn says(status: &'static str, code: &str, inner: &str, message: &str) -> Fault {
+pub(super) fn says(status: &'static str, code: &str, inner: &str, message: &str) -> Fault {
     let body = json!({ "error": { "code": code, "message": message, "innererror": { "code": inner } } });
     let headers = vec![("content-type", "application/json".to_owned())];
     Fault::Answer { status, headers, body: body.to_string() }
 }
 
-fn throttled(after: Option<&str>) -> Fault {
+pub(super) fn throttled(after: Option<&str>) -> Fault {
     let body = r#"{"error":{"code":"Throttled","message":"Request was not processed because too many requests were received."}}"#;
     let headers = after.map(|after| ("retry-after", after.to_owned())).into_iter().collect();
     Fault::Answer { status: "429 Too Many Requests", headers, body: body.to_owned() }
+}
+
+/// A signature with other bits.
+pub(super) fn spoiled(body: String) -> String {
+    let at = body.find("\"value\": \"").expect("a signature") + 10 + 40;
+    let other = if body[at..].starts_with('A') { "B" } else { "A" };
+    format!("{}{other}{}", &body[..at], &body[at + 1..])
 }
 
 fn count(proxy: &FaultProxy, word: &str) -> usize {
@@ -194,12 +201,7 @@ fn answers_that_are_not_of_this_key_are_refused() {
 #[test]
 fn wrong_signatures_and_junk_are_withheld() {
     let Some((_server, proxy, world)) = faulty() else { return };
-    let spoil = |body: String| {
-        let at = body.find("\"value\": \"").expect("a signature") + 10 + 40;
-        let other = if body[at..].starts_with('A') { "B" } else { "A" };
-        format!("{}{other}{}", &body[..at], &body[at + 1..])
-    };
-    proxy.spoil(SIGN, [Fault::Change(Box::new(spoil))]);
+    proxy.spoil(SIGN, [Fault::Change(Box::new(spoiled))]);
     world.refuse_sign(KEY, &["is withheld"]);
     proxy.spoil(SIGN, [Fault::replace("\"value\": \"", "\"value\": \"AAAA")]);
     world.refuse_sign(KEY, &["cannot sign with azurekms"]);

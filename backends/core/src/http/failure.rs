@@ -31,10 +31,11 @@ pub(super) fn of_exchange(
 fn tls_hint(cause: &rustls::Error, options: &Options) -> String {
     match cause {
         rustls::Error::InvalidCertificate(_) => {
-            format!(
-                "if the server is yours, name its certificate authority with {}, or SSL_CERT_FILE",
-                options.certificates_variable
-            )
+            let own = match options.certificates_variable {
+                "SSL_CERT_FILE" => String::new(),
+                variable => format!("{variable}, or "),
+            };
+            format!("if the server is yours, name its certificate authority with {own}SSL_CERT_FILE")
         }
         rustls::Error::InvalidMessage(_) => "the port may speak plain http".to_owned(),
         _ => "see that both sides speak TLS 1.2 or 1.3".to_owned(),
