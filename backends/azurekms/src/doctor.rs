@@ -39,7 +39,10 @@ fn look(uri: &KeyUri, context: &OpenContext<'_>, found: &mut dyn FnMut(Finding))
     if let Some((_, why, hint)) = &opened.refusal {
         found(Finding { severity: Severity::Problem, text: why.clone(), hint: hint.clone() });
     }
-    found(Finding::good(format!("the least role that signs: {}", policy(&opened.pinned, &vault))));
+    found(Finding::good(format!(
+        "the least role that signs (only a signature shows whether we hold it): {}",
+        policy(&opened.pinned, &vault)
+    )));
     Ok(())
 }
 

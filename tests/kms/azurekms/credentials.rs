@@ -46,6 +46,7 @@ fn az_signs_and_is_not_run_where_commands_are_forbidden() {
         asked.contains("account get-access-token") && asked.contains("https://vault.azure.net"),
         "{asked}"
     );
+    assert_eq!(asked.lines().count(), 1, "once for all calls: {asked}");
     let said = stdout(&world.ok(&["keys", "doctor", &key()]));
     assert!(said.contains("credentials: az login") && said.contains("application person"), "{said}");
     fs::remove_file(&ran).unwrap();
