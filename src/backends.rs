@@ -9,6 +9,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
     &[
         #[cfg(feature = "file")]
         &countersign_file::FileBackend,
+        #[cfg(feature = "github")]
+        &countersign_github::GithubBackend,
         #[cfg(feature = "gitlab")]
         &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "awskms")]
@@ -17,19 +19,31 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_azurekms::AzurekmsBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
+        #[cfg(feature = "k8s")]
+        &countersign_k8s::KubernetesBackend,
         #[cfg(feature = "pkcs11")]
         &countersign_pkcs11::Pkcs11Backend,
         #[cfg(feature = "piv")]
         const {
             &countersign_piv::PivBackend::new()
         },
+        #[cfg(feature = "plugin")]
+        &PLUGINS,
     ]
 }
 
-/// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 5] = ["gcpkms", "k8s", "github", "https", "http"];
+/// What serves schemes that no other row has, by programs in `PATH`.
+#[cfg(feature = "plugin")]
+const PLUGINS: countersign_plugin::PluginBackend =
+    countersign_plugin::PluginBackend::new(countersign_plugin::Host {
+        secrets: || crate::env::secrets().collect(),
+        served,
+    });
 
-/// The backend that serves the URI's scheme.
+/// Schemes that Cosign knows and this version does not serve yet.
+const NOT_BUILT: [&str; 3] = ["gcpkms", "https", "http"];
+
+/// The backend that serves the URI's scheme; plugins serve what no row does, and say when opening that there is none.
 ///
 /// # Errors
 /// [`ErrorKind::UnknownScheme`], with the schemes that are served.
@@ -37,16 +51,25 @@ pub fn find(uri: &KeyUri) -> Result<&'static dyn Backend> {
     if let Some(backend) = all().iter().find(|backend| backend.schemes().contains(&uri.scheme())) {
         return Ok(*backend);
     }
+    #[cfg(feature = "plugin")]
+    if !NOT_BUILT.contains(&uri.scheme()) {
+        return Ok(&PLUGINS);
+    }
     let why = if NOT_BUILT.contains(&uri.scheme()) {
         format!("the scheme {} is not built yet", uri.scheme())
     } else {
         format!("no backend serves the scheme {}", uri.scheme())
     };
-    let served: Vec<_> = all().iter().flat_map(|backend| backend.schemes()).copied().collect();
     Err(Error::new(ErrorKind::UnknownScheme, format!("cannot open {uri}"))
         .why(why)
-        .hint(format!("this version serves: {}, and paths of files", served.join(", ")))
+        .hint(format!("this version serves: {}", served()))
         .for_key(uri))
+}
+
+/// The schemes that are served without plugins, in words.
+fn served() -> String {
+    let schemes: Vec<_> = all().iter().flat_map(|backend| backend.schemes()).copied().collect();
+    format!("{}, and paths of files", schemes.join(", "))
 }
 
 /// The key store behind the URI's scheme.
@@ -102,10 +125,21 @@ mod tests {
 
     #[test]
     fn says_what_it_serves() {
-        for scheme in ["foo://bar", "gcpkms://x"] {
-            let error = find(&KeyUri::parse(scheme).unwrap()).err().unwrap();
-            assert_eq!(error.kind(), ErrorKind::UnknownScheme);
-            assert!(error.next_step().unwrap().contains("file, env"));
+        let error = find(&KeyUri::parse("gcpkms://x").unwrap()).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::UnknownScheme);
+        assert!(error.next_step().unwrap().contains("file, env"));
+    }
+
+    /// A scheme that nobody serves and no program either is still an unknown scheme.
+    #[cfg(feature = "plugin")]
+    #[test]
+    fn a_scheme_without_a_plugin_is_unknown() {
+        let world = countersign_core::conformance::World::default();
+        for text in ["foo://bar", "a.b://c", "a+b://c"] {
+            let uri = KeyUri::parse(text).unwrap();
+            let error = find(&uri).unwrap().open_signer(&uri, &world.context()).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::UnknownScheme, "{text}");
+            assert!(error.next_step().unwrap().contains("serves: file, env"), "{error}");
         }
     }
 }

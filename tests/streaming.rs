@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use crate::support::{countersign, openssl, slow, stderr, succeed};
 
-/// What may be in memory at most beside the file: `docs/architecture.md`.
-const MAX_PEAK_KIB: u64 = 16 * 1024;
+/// What may be in memory at most beside the file: `docs/architecture.md`. Unoptimized, the code of the clouds' SDKs takes as much again.
+const MAX_PEAK_KIB: u64 = if cfg!(debug_assertions) { 32 } else { 16 } * 1024;
+/// What eight times the file may add: the noise of one run.
+const MAX_GROWTH_KIB: u64 = 1024;
 
 /// The peak resident size in KiB of a running process, from its own account; its parent's memory is not in it.
 fn watch(mut child: Child) -> (u64, std::process::Output) {
@@ -40,15 +42,22 @@ fn signs_and_verifies_a_large_file_in_constant_memory() {
     succeed(countersign().args(["public-key", "--key", "key", "--outfile", "pub"]).current_dir(at));
     // A sparse file is read in full; it only takes no disk.
     let bytes = if slow() { 4 << 30 } else { 512 << 20 };
-    File::create(at.join("large")).unwrap().set_len(bytes).unwrap();
-
-    let sign = ["sign-blob", "--key", "key", "--tlog-upload=false", "large"];
-    let (peak, output) = watch(start(countersign().args(sign), at));
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert!((1..=MAX_PEAK_KIB).contains(&peak), "signing {bytes} bytes took {peak} KiB");
-
-    let verify = ["verify-blob", "--key", "pub", "--insecure-ignore-tlog", "large"];
-    let (peak, output) = watch(start(countersign().args(verify), at));
-    assert!(output.status.success(), "{}", stderr(&output));
-    assert!((1..=MAX_PEAK_KIB).contains(&peak), "verifying {bytes} bytes took {peak} KiB");
+    let peaks = [("small", bytes / 8), ("large", bytes)].map(|(name, bytes)| {
+        File::create(at.join(name)).unwrap().set_len(bytes).unwrap();
+        let sign = ["sign-blob", "--key", "key", "--tlog-upload=false", name];
+        let verify = ["verify-blob", "--key", "pub", "--insecure-ignore-tlog", name];
+        [&sign[..], &verify].map(|arguments| {
+            let (peak, output) = watch(start(countersign().args(arguments), at));
+            assert!(output.status.success(), "{}", stderr(&output));
+            assert!((1..=MAX_PEAK_KIB).contains(&peak), "{} of {bytes} bytes took {peak} KiB", arguments[0]);
+            peak
+        })
+    });
+    for (small, large) in peaks[0].iter().zip(peaks[1]) {
+        assert!(
+            large <= small + MAX_GROWTH_KIB,
+            "{small} KiB for {} bytes, {large} KiB for {bytes}",
+            bytes / 8
+        );
+    }
 }

@@ -3,6 +3,10 @@
 mod awskms;
 mod azurekms;
 mod fault_page;
+mod github;
 mod gitlab;
 mod hashivault;
+mod k8s;
+mod matrix;
+mod plugin;
 mod world;

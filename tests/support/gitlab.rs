@@ -2,14 +2,11 @@
 //! tested; Cosign signs, verifies and makes keys against it.
 
 use std::collections::BTreeMap;
-use std::io::BufReader;
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
 use serde_json::{Value, json};
 
 use super::exchange::Message;
+use super::stand_in::{Reply, StandIn};
 
 /// What both of us accept as a token.
 pub(crate) const TOKEN: &str = "glpat-not-a-real-token";
@@ -19,7 +16,7 @@ const PROJECTS: [&str; 3] = ["acme%2Ftools", "acme%2Fsub%2Ftools", "7"];
 const GROUPS: [&str; 3] = ["acme", "acme%2Fsub", "7"];
 
 #[derive(Default)]
-struct State {
+pub(crate) struct State {
     /// By `projects/PATH/NAME`.
     variables: BTreeMap<String, Value>,
     asked: Vec<String>,
@@ -27,52 +24,35 @@ struct State {
     refusals: Vec<(&'static str, &'static str, u16)>,
 }
 
-pub(crate) struct Gitlab {
-    address: String,
-    state: Arc<Mutex<State>>,
-}
-
-fn locked(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap_or_else(PoisonError::into_inner)
-}
+pub(crate) struct Gitlab(StandIn<State>);
 
 impl Gitlab {
     pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("its number").to_string();
-        let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let shared = Arc::clone(&shared);
-                thread::spawn(move || serve(stream, &shared));
-            }
-        });
-        Self { address, state }
+        Self(StandIn::new(answer))
     }
 
     pub(crate) fn address(&self) -> &str {
-        &self.address
+        self.0.address()
     }
 
     /// Method and path of what was asked since the last call.
     pub(crate) fn asked(&self) -> Vec<String> {
-        std::mem::take(&mut locked(&self.state).asked)
+        std::mem::take(&mut self.0.state().asked)
     }
 
     /// Answers the next `method` request to a path with `word` with `status`.
     pub(crate) fn refuse(&self, method: &'static str, word: &'static str, status: u16) {
-        locked(&self.state).refusals.push((method, word, status));
+        self.0.state().refusals.push((method, word, status));
     }
 
     /// A variable as it is kept, by `projects/PATH/NAME`.
     pub(crate) fn variable(&self, path: &str) -> Option<Value> {
-        locked(&self.state).variables.get(path).cloned()
+        self.0.state().variables.get(path).cloned()
     }
 
     /// Changes one member of a variable behind everybody's back; `Null` as the whole takes it away.
     pub(crate) fn set(&self, path: &str, variable: Value) {
-        let mut state = locked(&self.state);
+        let mut state = self.0.state();
         if variable.is_null() {
             state.variables.remove(path);
         } else {
@@ -81,23 +61,7 @@ impl Gitlab {
     }
 }
 
-fn serve(mut stream: TcpStream, state: &Mutex<State>) {
-    let Ok(copy) = stream.try_clone() else { return };
-    let mut reader = BufReader::new(copy);
-    while let Some(request) = Message::read(&mut reader, false) {
-        let (status, body) = answer(&request, &mut locked(state));
-        let reply = Message {
-            start: format!("HTTP/1.1 {status} Status"),
-            headers: vec![("content-type".to_owned(), "application/json".to_owned())],
-            body: if status == 204 { Vec::new() } else { body.to_string().into_bytes() },
-        };
-        if reply.write(&mut stream).is_err() {
-            return;
-        }
-    }
-}
-
-fn answer(request: &Message, state: &mut State) -> (u16, Value) {
+fn answer(request: &Message, state: &mut State) -> Reply {
     let method = request.start.split(' ').next().unwrap_or_default().to_owned();
     let path = request.path().to_owned();
     state.asked.push(format!("{method} {path}"));

@@ -8,9 +8,13 @@ pub(crate) mod cards;
 pub(crate) mod child;
 pub(crate) mod exchange;
 pub(crate) mod fault_proxy;
+pub(crate) mod github;
 pub(crate) mod gitlab;
+pub(crate) mod kubernetes;
 pub(crate) mod ministack;
 pub(crate) mod openbao;
+pub(crate) mod sample_plugin;
+pub(crate) mod stand_in;
 pub(crate) mod tokens;
 
 /// The built binary, in a clean environment, without input and without any card of this machine.

@@ -22,9 +22,6 @@ use crate::errors::{Failure, Place};
 use crate::settings;
 use crate::uri::AwsUri;
 
-/// The largest answer taken: a page of a list is far smaller.
-const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
-
 /// The most pages of a list: a hundred thousand keys.
 const MAX_PAGES: usize = 1000;
 
@@ -54,9 +51,7 @@ impl<'a> Kms<'a> {
                 .map(|file| http::load_certificates(file.as_ref(), "AWS_CA_BUNDLE", context))
                 .transpose()?,
             certificates_variable: "AWS_CA_BUNDLE",
-            max_rate: None,
-            max_answer_bytes: MAX_ANSWER_BYTES,
-            is_transient: |_| false,
+            ..Options::default()
         };
         if let Some(endpoint) = &endpoint {
             endpoint.refuse_unasked_plain_http(context)?;

@@ -40,13 +40,7 @@ impl<'a> Vault<'a> {
     /// Settles where the vault is and what to log in with. Asks nobody yet.
     pub(crate) fn new(uri: &AzureUri, context: &OpenContext<'a>) -> Result<Self> {
         let place = Place::find(uri, context)?;
-        let options = Options {
-            certificates: None,
-            certificates_variable: "SSL_CERT_FILE",
-            max_rate: None,
-            max_answer_bytes: MAX_ANSWER_BYTES,
-            is_transient: |_| false,
-        };
+        let options = Options { max_answer_bytes: MAX_ANSWER_BYTES, ..Options::default() };
         let transport = Transport::new(Wire::new(options, false, context)?);
         let guard = Arc::new(Guard {
             sources: credentials::sources(&place, &transport, context)?,

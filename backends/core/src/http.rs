@@ -17,6 +17,7 @@ mod trust;
 mod wire;
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use zeroize::Zeroizing;
 
 use crate::context::{OpenContext, Variable};
 use crate::error::{Error, ErrorKind, Result};
+use crate::secret::Secret;
 use request::Attempt;
 
 pub use caller::{Again, Caller};
@@ -85,12 +87,28 @@ pub struct Options {
     pub certificates: Option<Vec<u8>>,
     /// The variable that names those, for hints.
     pub certificates_variable: &'static str,
+    /// What we show where the service asks for a certificate: certificate and key in PEM, one after the other.
+    pub identity: Option<Arc<Secret>>,
     /// The most requests in a second when the context names no number; `None` where the service has no quota.
     pub max_rate: Option<NonZeroU32>,
     /// The largest body taken, in bytes.
     pub max_answer_bytes: usize,
     /// Whether an answer is the service's trouble of the moment and the request may be sent again.
     pub is_transient: fn(&Answer) -> bool,
+}
+
+impl Default for Options {
+    /// The system's certificates, no quota, answers of 4 MiB, [`default_is_transient`].
+    fn default() -> Self {
+        Self {
+            certificates: None,
+            certificates_variable: "SSL_CERT_FILE",
+            identity: None,
+            max_rate: None,
+            max_answer_bytes: 4 * 1024 * 1024,
+            is_transient: default_is_transient,
+        }
+    }
 }
 
 /// Speaks with one endpoint. Shared freely between threads; connections are kept and used again.
@@ -112,6 +130,7 @@ impl<'a> Client<'a> {
         endpoint.refuse_unasked_plain_http(context)?;
         let builder = new_builder();
         let builder = trust::certificates(builder, endpoint.is_plain(), &options, context)?;
+        let builder = trust::identity(builder, &endpoint, &options)?;
         let client = trust::proxy(builder, &endpoint, context)?
             .build()
             .map_err(|cause| failure::of_setup(&endpoint, &cause))?;
@@ -137,7 +156,7 @@ impl<'a> Client<'a> {
     /// Sends a request and returns the answer, whatever its status: the backend's `errors.rs` judges it. `act` completes
     /// "cannot …". It may take as long as the context's deadline left when the client was made; a wait for `max_rate` is not
     /// counted. Costs one round trip, and up to three more where the service has trouble; each is an
-    /// [`Event::Retrying`].
+    /// [`Event::Retrying`](crate::context::Event::Retrying).
     ///
     /// # Errors
     /// [`ErrorKind::Timeout`] at that limit or when cancelled; [`ErrorKind::Unavailable`] when there is no

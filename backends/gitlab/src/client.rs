@@ -4,9 +4,7 @@
 use std::sync::OnceLock;
 
 use countersign_core::error::{Error, ErrorKind, Result};
-use countersign_core::http::{
-    Answer, Client, Endpoint, Method, Options, Request, SecretBody, default_is_transient,
-};
+use countersign_core::http::{Answer, Client, Endpoint, Method, Options, Request, SecretBody};
 use countersign_core::limits::MAX_KEY_FILE_BYTES;
 use countersign_core::{OpenContext, Secret, Variable};
 use serde::{Deserialize, Serialize};
@@ -105,12 +103,9 @@ impl<'a> Gitlab<'a> {
                 .hint(format!("set {TOKEN} to a token with the scope read_api to sign, api to make a key")));
         };
         let options = Options {
-            certificates: None,
-            certificates_variable: "SSL_CERT_FILE",
-            max_rate: None,
             // A key as JSON, each of its characters escaped at worst.
             max_answer_bytes: usize::try_from(MAX_KEY_FILE_BYTES * 6).unwrap_or(usize::MAX),
-            is_transient: default_is_transient,
+            ..Options::default()
         };
         let http = Client::new(endpoint(text(HOST))?, options, context)?;
         let token = Secret::new(token.into_bytes()).without_line_ending();

@@ -15,9 +15,6 @@ use crate::errors::{self, Capability, Place};
 use crate::settings::Settings;
 use crate::uri::VaultUri;
 
-/// The largest answer taken: a list of some ten thousand names.
-const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
-
 /// Variables of Vault's own tools that would make TLS trust everybody, or that we cannot honour.
 const NOT_HONOURED: [(&str, &str); 4] = [
     ("SKIP_VERIFY", "TLS is checked all the same"),
@@ -58,9 +55,8 @@ impl<'a> Vault<'a> {
         let options = Options {
             certificates,
             certificates_variable: "VAULT_CACERT",
-            max_rate: None,
-            max_answer_bytes: MAX_ANSWER_BYTES,
             is_transient: errors::is_transient,
+            ..Options::default()
         };
         let http = Client::new(settings.endpoint.clone(), options, context)?;
         Ok(Self {

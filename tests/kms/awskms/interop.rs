@@ -1,6 +1,7 @@
 //! The real Cosign on the same server, both ways. What it cannot do is written down here, since a later one may.
 
 use super::{World, world};
+use crate::kms::matrix::{self, Service};
 use crate::support::ministack::{KEYS, Ministack};
 use crate::support::{self, stderr};
 
@@ -11,40 +12,11 @@ fn cosign_verifies(world: &World, key: &str, bundle: &str) -> bool {
     output.status.success() && stderr(&output).contains("Verified OK")
 }
 
-fn cosign_signs(world: &World, key: &str, bundle: &str) -> bool {
-    let flags = ["sign-blob", "--yes", "--tlog-upload=false", "--use-signing-config=false"];
-    let arguments = [&flags[..], &["--key", key, "--bundle", bundle, "blob"]].concat();
-    support::run(&mut world.prepare(support::cosign().unwrap(), &arguments)).status.success()
-}
-
 #[test]
-fn cosign_and_we_accept_each_other() {
-    let (Some(server), Some(_)) = (Ministack::shared(), support::cosign()) else { return };
-    let mut world = world(&server);
-    world.set("HOME", world.path("").to_str().unwrap());
-    for key in KEYS {
-        let (uri, public, ours, theirs) = (
-            format!("awskms:///alias/{key}"),
-            format!("{key}.pub"),
-            format!("our-{key}.json"),
-            format!("their-{key}.json"),
-        );
-        world.ok(&["public-key", "--key", &uri, "--outfile", &public]);
-        world.sign(&uri, &ours);
-        // Its verifiers hash with SHA-256 under every curve.
-        let it_can = key == "p256" || key.starts_with("rsa");
-        let by_file = it_can || key == "ed25519";
-        assert_eq!(cosign_verifies(&world, &public, &ours), by_file, "{key}: Cosign with the saved key");
-        // The service itself verifies for it, with the hash that goes with the key.
-        let by_service = key != "ed25519";
-        assert_eq!(cosign_verifies(&world, &uri, &ours), by_service, "{key}: Cosign with the service");
-        if cosign_signs(&world, &uri, &theirs) {
-            world.verify(&uri, &theirs);
-            world.verify(&public, &theirs);
-        } else {
-            assert!(!it_can, "{key}: Cosign signs");
-        }
-    }
+fn cosign_and_we_accept_each_other_as_the_matrix_says() {
+    let Some(server) = Ministack::shared() else { return };
+    let uri = |key: &str| format!("awskms:///alias/{key}");
+    matrix::run(Service { scheme: "awskms", world: world(&server), keys: &KEYS, uri });
 }
 
 #[test]

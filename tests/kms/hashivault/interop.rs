@@ -1,6 +1,7 @@
 //! The real Cosign on the same server, both ways. What it cannot do is written down here, since a later one may.
 
 use super::{World, world};
+use crate::kms::matrix::{self, Service};
 use crate::support::openbao::{KEYS, OpenBao};
 use crate::support::{self, stderr};
 
@@ -27,35 +28,10 @@ fn cosign_signs(world: &World, key: &str, bundle: &str) -> bool {
 }
 
 #[test]
-fn cosign_and_we_accept_each_other() {
-    let (Some(server), Some(_)) = (OpenBao::shared(), support::cosign()) else { return };
-    let mut world = world(&server);
-    world.set("HOME", world.path("").to_str().unwrap());
-    for key in KEYS {
-        let (uri, public, ours, theirs) = (
-            format!("hashivault://{key}"),
-            format!("{key}.pub"),
-            format!("our-{key}.json"),
-            format!("their-{key}.json"),
-        );
-        world.ok(&["public-key", "--key", &uri, "--outfile", &public]);
-        world.sign(&uri, &ours);
-        // Its clients hash with SHA-256 and verify RSA without saying which padding (A.13 2, C.6).
-        let by_service = key == "p256";
-        let by_file = key != "p384" && key != "p521";
-        assert_eq!(cosign_verifies(&world, &uri, &ours), by_service, "{key}: Cosign with the service");
-        assert_eq!(cosign_verifies(&world, &public, &ours), by_file, "{key}: Cosign with the saved key");
-        let it_can = key == "p256" || key.starts_with("rsa");
-        // Of Ed25519 it signs a digest as if it were the message: a signature that nobody verifies.
-        assert_eq!(cosign_signs(&world, &uri, &theirs), it_can || key == "ed25519", "{key}: Cosign signs");
-        if it_can {
-            world.verify(&uri, &theirs);
-            world.verify(&public, &theirs);
-        } else if key == "ed25519" {
-            world.refuse_verify(&uri, &theirs, &["does not match"]);
-            assert!(!cosign_verifies(&world, &uri, &theirs) && !cosign_verifies(&world, &public, &theirs));
-        }
-    }
+fn cosign_and_we_accept_each_other_as_the_matrix_says() {
+    let Some(server) = OpenBao::shared() else { return };
+    let uri = |key: &str| format!("hashivault://{key}");
+    matrix::run(Service { scheme: "hashivault", world: world(&server), keys: &KEYS, uri });
 }
 
 #[test]

@@ -32,13 +32,7 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 
 fn client<'a>(address: SocketAddr, context: &OpenContext<'a>) -> Client<'a> {
     let endpoint = Endpoint::parse(&format!("http://{address}"), "ADDRESS").unwrap();
-    let options = Options {
-        certificates: None,
-        certificates_variable: "CA",
-        max_rate: None,
-        max_answer_bytes: 64,
-        is_transient: default_is_transient,
-    };
+    let options = Options { certificates_variable: "CA", max_answer_bytes: 64, ..Options::default() };
     Client::new(endpoint, options, context).unwrap()
 }
 
@@ -138,14 +132,7 @@ fn an_answer_beyond_the_limit_is_refused() {
 fn plain_http_leaves_this_machine_only_when_asked() {
     let make = |world: &World| {
         let endpoint = Endpoint::parse("http://vault.example.com:8200", "ADDRESS").unwrap();
-        let options = Options {
-            certificates: None,
-            certificates_variable: "CA",
-            max_rate: None,
-            max_answer_bytes: 64,
-            is_transient: default_is_transient,
-        };
-        Client::new(endpoint, options, &world.context()).map(|_| ()).map_err(|error| error.kind())
+        Client::new(endpoint, Options::default(), &world.context()).map(|_| ()).map_err(|error| error.kind())
     };
     assert_eq!(make(&World::default()), Err(ErrorKind::Denied));
     assert_eq!(make(&World::default().set(PLAIN_HTTP, "other, vault.example.com")), Ok(()));

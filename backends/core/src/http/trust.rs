@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use reqwest::{Certificate, ClientBuilder, NoProxy, Proxy};
+use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy};
 
 use super::{Endpoint, Options};
 use crate::context::OpenContext;
@@ -38,6 +38,21 @@ pub(super) fn certificates(
             .why("the file of trusted certificates holds none in PEM"));
     }
     Ok(builder.tls_certs_only(trusted))
+}
+
+/// Sets the certificate that we show.
+pub(super) fn identity(
+    builder: ClientBuilder,
+    endpoint: &Endpoint,
+    options: &Options,
+) -> Result<ClientBuilder> {
+    let Some(pem) = &options.identity else { return Ok(builder) };
+    // The cause may quote what it could not read.
+    let identity = Identity::from_pem(pem.expose()).map_err(|_| {
+        Error::new(ErrorKind::Unauthenticated, format!("cannot show a certificate to {endpoint}"))
+            .why("certificate and key are not a pair in PEM")
+    })?;
+    Ok(builder.identity(identity))
 }
 
 /// The content of a file of certificates that the variable `name` names.
