@@ -15,6 +15,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "awskms")]
         &countersign_awskms::AwskmsBackend,
+        #[cfg(feature = "azurekms")]
+        &countersign_azurekms::AzurekmsBackend,
         #[cfg(feature = "hashivault")]
         &countersign_hashivault::HashivaultBackend,
         #[cfg(feature = "k8s")]
@@ -36,7 +38,7 @@ const PLUGINS: countersign_plugin::PluginBackend =
     countersign_plugin::PluginBackend::new(countersign_plugin::Host { served });
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 4] = ["azurekms", "gcpkms", "https", "http"];
+const NOT_BUILT: [&str; 3] = ["gcpkms", "https", "http"];
 
 /// The backend that serves the URI's scheme; plugins serve what no row does, and say when opening that there is none.
 ///

@@ -1,6 +1,8 @@
 //! Keys in services, a module a scheme: the library and the binary against real servers or stand-ins, with faults between.
 
 mod awskms;
+mod azurekms;
+mod fault_page;
 mod github;
 mod gitlab;
 mod hashivault;

@@ -34,7 +34,9 @@ impl World {
     pub(super) fn set(&mut self, name: &str, value: &str) {
         self.environment.retain(|(have, _)| have != name);
         self.environment.push((name.to_owned(), value.to_owned()));
-        if !value.is_empty() && ["_TOKEN", "_SECRET_ID", "_JWT"].iter().any(|end| name.ends_with(end)) {
+        if !value.is_empty()
+            && ["_TOKEN", "_SECRET", "_SECRET_ID", "_JWT"].iter().any(|end| name.ends_with(end))
+        {
             self.secrets.push(value.to_owned());
         }
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+pub(crate) mod azure;
 pub(crate) mod cards;
 pub(crate) mod child;
 pub(crate) mod exchange;

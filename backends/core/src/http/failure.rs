@@ -31,10 +31,11 @@ pub(super) fn of_exchange(
 fn tls_hint(cause: &rustls::Error, options: &Options) -> String {
     match cause {
         rustls::Error::InvalidCertificate(_) => {
-            format!(
-                "if the server is yours, name its certificate authority with {}, or SSL_CERT_FILE",
-                options.certificates_variable
-            )
+            let own = match options.certificates_variable {
+                "SSL_CERT_FILE" => String::new(),
+                variable => format!("{variable}, or "),
+            };
+            format!("if the server is yours, name its certificate authority with {own}SSL_CERT_FILE")
         }
         rustls::Error::InvalidMessage(_) => "the port may speak plain http".to_owned(),
         _ => "see that both sides speak TLS 1.2 or 1.3".to_owned(),
@@ -77,10 +78,11 @@ fn innermost<'a>(cause: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'st
     current
 }
 
-/// The system's own words without Rust's "(os error N)", beginning small.
+/// The system's own words without Rust's "(os error N)" and rustls's pointer to its manual, beginning small.
 fn words(cause: &(dyn StdError + 'static)) -> String {
     let text = cause.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
+    let text = text.split(": https://docs.rs/").next().unwrap_or(text);
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect())
 }
