@@ -9,6 +9,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
     &[
         #[cfg(feature = "file")]
         &countersign_file::FileBackend,
+        #[cfg(feature = "gcpkms")]
+        &countersign_gcpkms::GcpkmsBackend,
         #[cfg(feature = "gitlab")]
         &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "awskms")]
@@ -25,7 +27,7 @@ pub fn all() -> &'static [&'static dyn Backend] {
 }
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 6] = ["azurekms", "gcpkms", "k8s", "github", "https", "http"];
+const NOT_BUILT: [&str; 5] = ["azurekms", "k8s", "github", "https", "http"];
 
 /// The backend that serves the URI's scheme.
 ///
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn says_what_it_serves() {
-        for scheme in ["foo://bar", "gcpkms://x"] {
+        for scheme in ["foo://bar", "k8s://x"] {
             let error = find(&KeyUri::parse(scheme).unwrap()).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::UnknownScheme);
             assert!(error.next_step().unwrap().contains("file, env"));
