@@ -44,7 +44,7 @@ impl Rest {
         body: Option<Vec<u8>>,
     ) -> Result<Response<T>> {
         let sent = self.exchange(method, path, query, body).await;
-        sent.map(Response::from).map_err(|failure| Error::io(failure))
+        sent.map(Response::from).map_err(Error::io)
     }
 
     async fn exchange<T: serde::de::DeserializeOwned>(

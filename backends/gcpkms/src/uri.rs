@@ -19,6 +19,9 @@ const MAX_NAME: usize = 63;
 /// The longest of the names that others give: projects, locations.
 const MAX_PLACE: usize = 128;
 
+/// The words before a name, whether it is one, and what it is called.
+type Level = (&'static [&'static str], fn(&str) -> bool, &'static str);
+
 /// Names a key in Cloud KMS or one of its versions; without a key, what is in a ring or location.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GcpUri {
@@ -48,7 +51,7 @@ impl GcpUri {
             uri.rest().split_once('?').map_or((uri.rest(), None), |(place, query)| (place, Some(query)));
         let mut parsed = Self::default();
         let mut segments = place.split('/');
-        let levels: [(&[&str], fn(&str) -> bool, &str); 5] = [
+        let levels: [Level; 5] = [
             (&["projects"], is_place, "a project"),
             (&["locations"], is_location, "a location"),
             (&["keyRings"], is_name, "a key ring"),
