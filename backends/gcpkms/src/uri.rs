@@ -237,7 +237,7 @@ mod tests {
             (format!("{KEY}/versions/01"), KEY.len() + 10),
             (format!("{KEY}/versions/x"), KEY.len() + 10),
             (format!("{KEY}/versions/1/x"), KEY.len() + 12),
-            (format!("{KEY}x%2F.."), 61),
+            (format!("{KEY}x%2F.."), KEY.len() - 3),
             (format!("{KEY}?"), KEY.len() + 1),
             (format!("{KEY}?endpiont=x"), KEY.len() + 1),
             (format!("{KEY}?endpoint="), KEY.len() + 1),
