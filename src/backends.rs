@@ -11,6 +11,8 @@ pub fn all() -> &'static [&'static dyn Backend] {
         &countersign_file::FileBackend,
         #[cfg(feature = "github")]
         &countersign_github::GithubBackend,
+        #[cfg(feature = "gcpkms")]
+        &countersign_gcpkms::GcpkmsBackend,
         #[cfg(feature = "gitlab")]
         &countersign_gitlab::GitlabBackend,
         #[cfg(feature = "awskms")]
@@ -38,7 +40,7 @@ const PLUGINS: countersign_plugin::PluginBackend =
     countersign_plugin::PluginBackend::new(countersign_plugin::Host { served });
 
 /// Schemes that Cosign knows and this version does not serve yet.
-const NOT_BUILT: [&str; 3] = ["gcpkms", "https", "http"];
+const NOT_BUILT: [&str; 2] = ["https", "http"];
 
 /// The backend that serves the URI's scheme; plugins serve what no row does, and say when opening that there is none.
 ///
@@ -122,7 +124,7 @@ mod tests {
 
     #[test]
     fn says_what_it_serves() {
-        let error = find(&KeyUri::parse("gcpkms://x").unwrap()).err().unwrap();
+        let error = find(&KeyUri::parse("http://x").unwrap()).err().unwrap();
         assert_eq!(error.kind(), ErrorKind::UnknownScheme);
         assert!(error.next_step().unwrap().contains("file, env"));
     }

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use clap::Args;
-use countersign_core::backend::KeySummary;
+use countersign_core::backend::{KeySummary, VerifyingKey};
 use countersign_core::bounded;
 use countersign_core::error::Error;
-use countersign_core::{Algorithm, HashAlgorithm, KeyUri, PublicKey};
+use countersign_core::{Algorithm, HashAlgorithm, KeyUri};
 
 use super::Run;
 use super::flags::card::CardFlags;
@@ -104,13 +104,13 @@ impl VerifyBlob {
         let stdin_is_free = !artifacts.contains(&Artifact::Stdin);
         let backend = backends::find(&uri)?;
         let world = self.password.world(run, stdin_is_free);
-        let public_key = backend.public_key(&uri, &world.context())?;
-        run.report.verifying_key(uri.to_string(), &public_key);
+        let key = backend.verifying_key(&uri, &world.context())?;
+        run.report.verifying_key(uri.to_string(), &key.public_key);
         let versions = || {
             // Only to say more about a refusal: what cannot be asked is not said.
             backend.versions(&uri, &world.context()).unwrap_or_default()
         };
-        self.verify_all(run, &public_key, &artifacts, &versions)
+        self.verify_all(run, &key, &artifacts, &versions)
     }
 
     /// `verify-blob dist/*` names the bundles too: those whose file is named as well are not artifacts.
@@ -141,7 +141,7 @@ impl VerifyBlob {
     fn verify_all(
         &self,
         run: &mut Run<'_>,
-        key: &PublicKey,
+        key: &VerifyingKey,
         artifacts: &[Artifact],
         versions: &dyn Fn() -> Vec<KeySummary>,
     ) -> Result<(), Failure> {
@@ -181,7 +181,7 @@ impl VerifyBlob {
                     let name = if total > 1 { format!("{}: ", artifact.name()) } else { String::new() };
                     run.output.note(format!("{name}Verified OK"));
                     // Said where a reader could expect another: the key type's own is nothing to mention.
-                    if proven.algorithm != key.key_type().default_algorithm() || total == 1 {
+                    if proven.algorithm != key.public_key.key_type().default_algorithm() || total == 1 {
                         run.output.note(format!("  {}", proven.proven.get(1).map_or("", String::as_str)));
                     }
                 }
@@ -207,13 +207,16 @@ impl VerifyBlob {
     fn verify_one(
         &self,
         run: &Run<'_>,
-        key: &PublicKey,
+        key: &VerifyingKey,
         artifact: &Artifact,
     ) -> Result<(Proven, Vec<String>), Failure> {
         let material = self.material(artifact, run.global.deadline())?;
         let policy = KeyPolicy {
-            key,
-            algorithm: self.signing_algorithm,
+            key: &key.public_key,
+            // Who names a hash means that one, whatever the store says.
+            algorithm: self
+                .signing_algorithm
+                .or(key.algorithm.filter(|_| self.signature_digest_algorithm.is_none())),
             hash: self.signature_digest_algorithm,
             ignore_log: self.insecure_ignore_tlog,
         };

@@ -108,7 +108,7 @@ fn refuses_what_is_no_key() {
             world.refuse(&[&VERIFY[..], &["--key", key, "blob"]].concat(), &[key]);
         }
     }
-    world.refuse(&sign("gcpkms://p"), &["the scheme gcpkms is not built yet", "hint: this version serves"]);
+    world.refuse(&sign("https://p"), &["the scheme https is not built yet", "hint: this version serves"]);
     world.refuse(&sign("nonsense://x"), &["no backend serves the scheme nonsense"]);
     world.refuse(&sign("env://ABSENT"), &["ABSENT", "not set", "hint: export ABSENT"]);
 }

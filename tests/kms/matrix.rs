@@ -16,6 +16,8 @@ pub(super) struct Service {
     pub(super) keys: &'static [&'static str],
     /// The URI of a key by its name in the table.
     pub(super) uri: fn(&str) -> String,
+    /// What Cosign needs in its environment beyond the world's, to find the service.
+    pub(super) cosign: Vec<(String, String)>,
 }
 
 struct Cell<'t> {
@@ -97,7 +99,11 @@ impl Service {
 
     fn call(&self, tool: &str, arguments: &[&str]) -> Result<(), String> {
         let program = if tool == "ours" { support::countersign() } else { support::cosign().unwrap() };
-        let output = support::run(&mut self.world.prepare(program, arguments));
+        let mut command = self.world.prepare(program, arguments);
+        if tool == "cosign" {
+            command.envs(self.cosign.iter().cloned());
+        }
+        let output = support::run(&mut command);
         if output.status.success() { Ok(()) } else { Err(stderr(&output)) }
     }
 }

@@ -3,6 +3,7 @@
 mod awskms;
 mod azurekms;
 mod fault_page;
+mod gcpkms;
 mod github;
 mod gitlab;
 mod hashivault;

@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 pub(crate) mod azure;
 pub(crate) mod cards;
 pub(crate) mod child;
+pub(crate) mod cloudkms;
 pub(crate) mod exchange;
 pub(crate) mod fault_proxy;
 pub(crate) mod github;

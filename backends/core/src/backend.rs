@@ -9,6 +9,15 @@ use crate::local_key::LocalKey;
 use crate::public_key::PublicKey;
 use crate::signer::{Location, Signer};
 
+/// What signatures are verified with.
+#[derive(Debug, Clone)]
+pub struct VerifyingKey {
+    /// The public half.
+    pub public_key: PublicKey,
+    /// The only algorithm that the store lets the key sign with; `None` where the key's type alone decides.
+    pub algorithm: Option<Algorithm>,
+}
+
 /// Serves one or more URI schemes. Stateless: what is open lives in the [`Signer`].
 pub trait Backend: Sync {
     /// The schemes it serves, the canonical one first.
@@ -27,6 +36,11 @@ pub trait Backend: Sync {
     /// The key's public half. Never logs in and never needs a touch, unless a token hides its public objects; a
     /// private key file that carries its public half only in encrypted form asks for its password.
     fn public_key(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<PublicKey>;
+
+    /// The same with the algorithm that the store binds the key to, where it does.
+    fn verifying_key(&self, uri: &KeyUri, context: &OpenContext<'_>) -> Result<VerifyingKey> {
+        Ok(VerifyingKey { public_key: self.public_key(uri, context)?, algorithm: None })
+    }
 
     /// Looks at everything between the URI and a signature without changing or unlocking anything. Each finding is told
     /// as soon as it is made, so that they survive a library that ends the process.

@@ -16,7 +16,7 @@ fn cosign_verifies(world: &World, key: &str, bundle: &str) -> bool {
 fn cosign_and_we_accept_each_other_as_the_matrix_says() {
     let Some(server) = Ministack::shared() else { return };
     let uri = |key: &str| format!("awskms:///alias/{key}");
-    matrix::run(Service { scheme: "awskms", world: world(&server), keys: &KEYS, uri });
+    matrix::run(Service { scheme: "awskms", world: world(&server), keys: &KEYS, uri, cosign: Vec::new() });
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn cosign_signs(world: &World, key: &str, bundle: &str) -> bool {
 fn cosign_and_we_accept_each_other_as_the_matrix_says() {
     let Some(server) = Azure::shared() else { return };
     let uri = |key: &str| format!("azurekms://{VAULT}/{key}");
-    matrix::run(Service { scheme: "azurekms", world: world(&server), keys: &KEYS, uri });
+    matrix::run(Service { scheme: "azurekms", world: world(&server), keys: &KEYS, uri, cosign: Vec::new() });
 }
 
 #[test]

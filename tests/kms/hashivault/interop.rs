@@ -31,7 +31,13 @@ fn cosign_signs(world: &World, key: &str, bundle: &str) -> bool {
 fn cosign_and_we_accept_each_other_as_the_matrix_says() {
     let Some(server) = OpenBao::shared() else { return };
     let uri = |key: &str| format!("hashivault://{key}");
-    matrix::run(Service { scheme: "hashivault", world: world(&server), keys: &KEYS, uri });
+    matrix::run(Service {
+        scheme: "hashivault",
+        world: world(&server),
+        keys: &KEYS,
+        uri,
+        cosign: Vec::new(),
+    });
 }
 
 #[test]

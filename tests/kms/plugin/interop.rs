@@ -26,7 +26,7 @@ fn cosign_signs(world: &World, key: &str, bundle: &str) -> bool {
 fn cosign_and_we_accept_each_other_as_the_matrix_says() {
     let Some(plugin) = SamplePlugin::with_keys(&KEYS) else { return };
     let uri = |key: &str| format!("sample://{key}");
-    matrix::run(Service { scheme: "sample", world: world(&plugin), keys: &KEYS, uri });
+    matrix::run(Service { scheme: "sample", world: world(&plugin), keys: &KEYS, uri, cosign: Vec::new() });
 }
 
 #[test]
