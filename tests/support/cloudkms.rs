@@ -104,6 +104,12 @@ impl CloudKms {
         let version = format!("{RING}/cryptoKeys/{key}/cryptoKeyVersions/{version}");
         self.change(&json!({ "version": version, "state": state }));
     }
+
+    /// Ends the server, as when its machine goes away.
+    pub(crate) fn end(&self) {
+        let output = run(script("down").arg(self.directory.path().join("kms")));
+        assert!(output.status.success(), "down: {}\n{}", output.status, stderr(&output));
+    }
 }
 
 /// Names a key of the ring.

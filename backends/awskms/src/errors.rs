@@ -45,7 +45,7 @@ where
             let retry_after = after.map(Duration::from_secs);
             let Some(said) = error.as_service_error() else {
                 let why = format!("the answer with status {status} is not that of KMS");
-                return Self::Ours { kind: ErrorKind::Integrity, why, hint: None };
+                return Self::Ours { kind: ErrorKind::Integrity, why, hint: Some(ELSEWHERE.to_owned()) };
             };
             let code = said.code().unwrap_or_default().to_owned();
             return Self::Service {
@@ -100,6 +100,10 @@ impl Failure {
     }
 }
 
+const SLOWER: &str =
+    "the account's quota for this region is used up: ask less often with --max-rate, or later";
+const ELSEWHERE: &str = "see that the endpoint is that of KMS, and what stands between";
+
 /// KMS says "throttled" with status 400, so the code decides before the status.
 fn is_transient(code: &str, status: u16) -> bool {
     match code {
@@ -137,8 +141,7 @@ fn refused(
         )
         .hint(format!("allow {permission} on the key, in its key policy or in an IAM policy")),
         "ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded" => {
-            error(ErrorKind::Throttled { after }, told)
-                .hint("the account's quota for this region is used up: ask less often with --max-rate, or later")
+            error(ErrorKind::Throttled { after }, told).hint(SLOWER)
         }
         "NotFoundException" if key.is_empty() => error(ErrorKind::NotFound, told),
         "NotFoundException" => error(ErrorKind::NotFound, format!("region {region} has no {key}")).hint(format!(
@@ -171,9 +174,16 @@ fn refused(
             error(ErrorKind::Unauthenticated, format!("the credentials ({credentials}) are not accepted: {told}"))
                 .hint("see that access key and secret belong together, and that this machine's clock is right")
         }
-        _ if matches!(status, 500..=599 | 429) => {
+        _ if status == 429 => error(ErrorKind::Throttled { after }, told).hint(SLOWER),
+        _ if matches!(status, 500..=599) => {
             error(ErrorKind::Unavailable, told).hint("look at the AWS Health Dashboard, and try again")
         }
+        _ if matches!(status, 300..=399) => {
+            let why = "the service redirects, and credentials do not go along";
+            error(ErrorKind::Unsupported, format!("{why} (status {status})")).hint(ELSEWHERE)
+        }
+        "" => error(ErrorKind::Integrity, format!("the answer with status {status} is not that of KMS"))
+            .hint(ELSEWHERE),
         _ => error(ErrorKind::Unavailable, told),
     }
 }

@@ -14,13 +14,20 @@ fn faulty() -> Option<(std::sync::Arc<Ministack>, FaultProxy, World)> {
 }
 
 /// As the service refuses: a code, and for people a text.
-fn says(status: &'static str, code: &str, message: &str) -> Fault {
+pub(super) fn says(status: &'static str, code: &str, message: &str) -> Fault {
     let body = format!("{{\"__type\":\"{code}\",\"message\":\"{message}\"}}");
     Fault::Answer { status, headers: vec![("content-type", "application/x-amz-json-1.1".to_owned())], body }
 }
 
-fn throttled() -> Fault {
+pub(super) fn throttled() -> Fault {
     says("400 Bad Request", "ThrottlingException", "Rate exceeded")
+}
+
+/// An answer whose signature has another letter.
+pub(super) fn spoiled(body: String) -> String {
+    let at = body.find("\"Signature\": \"").expect("a signature") + 14 + 40;
+    let other = if body[at..].starts_with('A') { "B" } else { "A" };
+    format!("{}{other}{}", &body[..at], &body[at + 1..])
 }
 
 #[test]
@@ -70,12 +77,7 @@ fn answers_that_are_not_ours_are_withheld() {
     world.refuse_sign(KEY, &["KMS signed with another key: expected arn:aws:kms", &other]);
     proxy.spoil("Sign", [Fault::replace("ECDSA_SHA_256", "ECDSA_SHA_384")]);
     world.refuse_sign(KEY, &["KMS signed with another algorithm"]);
-    let spoil = |body: String| {
-        let at = body.find("\"Signature\": \"").expect("a signature") + 14 + 40;
-        let other = if body[at..].starts_with('A') { "B" } else { "A" };
-        format!("{}{other}{}", &body[..at], &body[at + 1..])
-    };
-    proxy.spoil("Sign", [Fault::Change(Box::new(spoil))]);
+    proxy.spoil("Sign", [Fault::Change(Box::new(spoiled))]);
     world.refuse_sign(KEY, &["is withheld"]);
     proxy.spoil("GetPublicKey", [Fault::replace(&own, &other)]);
     let by_id = format!("awskms:///{own}");

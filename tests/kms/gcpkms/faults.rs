@@ -7,9 +7,9 @@ use super::{World, at};
 use crate::support::cloudkms::{CloudKms, uri};
 use crate::support::fault_proxy::{Fault, FaultProxy};
 
-const SIGN: &str = "asymmetricSign";
-const READ: &str = "publicKey";
-const LIST: &str = "cryptoKeyVersions?";
+pub(super) const SIGN: &str = "asymmetricSign";
+pub(super) const READ: &str = "publicKey";
+pub(super) const LIST: &str = "cryptoKeyVersions?";
 
 fn faulty() -> Option<(Arc<CloudKms>, FaultProxy, World, String)> {
     let server = CloudKms::shared()?;
@@ -19,13 +19,13 @@ fn faulty() -> Option<(Arc<CloudKms>, FaultProxy, World, String)> {
 }
 
 /// As the service refuses.
-fn says(status: &'static str, code: &str, message: &str) -> Fault {
+pub(super) fn says(status: &'static str, code: &str, message: &str) -> Fault {
     let number: u16 = status.split(' ').next().unwrap().parse().unwrap();
     let body = serde_json::json!({ "error": { "code": number, "status": code, "message": message } });
     Fault::Answer { status, headers: Vec::new(), body: body.to_string() }
 }
 
-fn throttled() -> Fault {
+pub(super) fn throttled() -> Fault {
     says("429 Too Many Requests", "RESOURCE_EXHAUSTED", "Quota exceeded")
 }
 
@@ -90,24 +90,28 @@ fn troubles_of_the_moment_are_tried_again_and_refusals_are_not() {
     world.refuse_sign(&key, &["gcloud services enable cloudkms.googleapis.com"]);
 }
 
+/// An answer with another number in the field.
+pub(super) fn number(field: &'static str) -> Fault {
+    Fault::Change(Box::new(move |body: String| {
+        let mut json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert!(json[field].is_string());
+        json[field] = serde_json::json!("1");
+        json.to_string()
+    }))
+}
+
+/// An answer that lacks the field.
+pub(super) fn without(field: &'static str) -> Fault {
+    Fault::Change(Box::new(move |body: String| {
+        let mut json: serde_json::Value = serde_json::from_str(&body).unwrap();
+        assert!(json.as_object_mut().unwrap().remove(field).is_some());
+        json.to_string()
+    }))
+}
+
 #[test]
 fn checksums_are_demanded_both_ways() {
     let Some((_server, proxy, world, key)) = faulty() else { return };
-    let number = |field: &'static str| {
-        Fault::Change(Box::new(move |body: String| {
-            let mut json: serde_json::Value = serde_json::from_str(&body).unwrap();
-            assert!(json[field].is_string());
-            json[field] = serde_json::json!("1");
-            json.to_string()
-        }))
-    };
-    let without = |field: &'static str| {
-        Fault::Change(Box::new(move |body: String| {
-            let mut json: serde_json::Value = serde_json::from_str(&body).unwrap();
-            assert!(json.as_object_mut().unwrap().remove(field).is_some());
-            json.to_string()
-        }))
-    };
     let changed = "the signature changed on the way: its CRC-32C does not match";
     let unseen = "does not say that what it signed arrived whole";
     let pem = "the public key changed on the way: its CRC-32C does not match";

@@ -4,6 +4,7 @@ mod calls;
 mod commands;
 mod conformance;
 mod credentials;
+mod fault_table;
 mod faults;
 mod interop;
 mod refusals;
