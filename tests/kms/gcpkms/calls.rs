@@ -23,7 +23,9 @@ fn one_signature_is_three_calls_and_two_with_a_version() {
     let world = at(&server, proxy.address());
     world.sign(&uri("p256"), "b.json");
     let (requests, connections) = proxy.take();
-    assert_eq!((requests.len(), connections), (3, 1));
+    assert_eq!(requests.len(), 3);
+    // A busy machine may not have put the first connection back before the second request.
+    assert!((1..=2).contains(&connections), "{connections} connections");
     assert!(requests[0].path().contains("filter=state%3DENABLED"), "{}", requests[0].path());
     assert!(requests[1].path().contains("/cryptoKeys/p256/cryptoKeyVersions/1/publicKey?"));
     assert!(requests[2].path().contains("/cryptoKeys/p256/cryptoKeyVersions/1:asymmetricSign?"));
