@@ -10,4 +10,6 @@ mod hashivault;
 mod k8s;
 mod matrix;
 mod plugin;
+mod silent;
 mod world;
+mod wrong_signatures;

@@ -45,6 +45,7 @@ impl<'a> Kms<'a> {
             context.events.event(Event::Warning(text.to_owned()));
         }
         let source = Source::find(uri, context);
+        source.refuse_commands(context)?;
         let credentials = source.name(uri);
         let options = Options {
             certificates: settings::text(context, "AWS_CA_BUNDLE")
@@ -199,7 +200,7 @@ impl<'a> Kms<'a> {
 fn no_region() -> Error {
     Error::new(ErrorKind::BadUri, "cannot find the region")
         .why("neither the key URI nor AWS_REGION, AWS_DEFAULT_REGION or the profile names one")
-        .hint("set AWS_REGION, or write the key's ARN or ?region= into the URI")
+        .hint("set AWS_REGION, or write the key's full ARN or ?region= into the URI")
 }
 
 /// An answer that lacks what this call returns.

@@ -3,7 +3,7 @@
 
 use aws_config::default_provider::credentials::DefaultCredentialsChain;
 use aws_config::meta::region::ProvideRegion;
-use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::profile::{self, ProfileFileCredentialsProvider, ProfileFileRegionProvider, ProfileSet};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_credential_types::Credentials;
@@ -11,6 +11,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_kms::config::retry::RetryConfig;
 use aws_sdk_kms::config::{BehaviorVersion, Region};
 use countersign_core::OpenContext;
+use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::http;
 
 use crate::connector::Connector;
 use crate::settings::text;
@@ -19,6 +21,9 @@ use crate::uri::AwsUri;
 /// What the chain asks, in its order.
 const CHAIN: &str = "AWS_ACCESS_KEY_ID, the profile in ~/.aws, AWS_WEB_IDENTITY_TOKEN_FILE, the container's and the \
                      machine's own credentials";
+
+/// Forbids programs as sources of credentials.
+const NO_COMMANDS: &str = "COUNTERSIGN_NO_COMMANDS";
 
 /// Where the credentials come from.
 pub(crate) enum Source {
@@ -58,6 +63,47 @@ impl Source {
     pub(crate) fn asks(&self, uri: &AwsUri) -> bool {
         uri.role.is_some() || !matches!(self, Self::Environment(_))
     }
+
+    /// Where commands are forbidden, looks before the SDK would run one by itself.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Denied`] for a profile whose credentials come from a program, by itself or by way of another profile.
+    pub(crate) fn refuse_commands(&self, context: &OpenContext<'_>) -> Result<()> {
+        let named = match self {
+            Self::Environment(_) => return Ok(()),
+            Self::Profile(name) => Some(name.clone().into()),
+            Self::Chain => None,
+        };
+        if text(context, NO_COMMANDS).is_none() {
+            return Ok(());
+        }
+        let files = http::wait(context, "read the profiles in ~/.aws", async || {
+            // Fs and Env are the process's own, as the SDK reads them.
+            profile::load(&Default::default(), &Default::default(), &Default::default(), named).await
+        })?;
+        // Of files that it cannot read the SDK takes nothing either, and says why.
+        let Some(profile) = files.ok().as_ref().and_then(with_command).map(str::to_owned) else {
+            return Ok(());
+        };
+        Err(Error::new(ErrorKind::Denied, format!("cannot use the profile {} in ~/.aws", profile.escape_debug()))
+            .why(format!("its credential_process is a program, and {NO_COMMANDS} forbids commands"))
+            .hint("name a profile of another kind with AWS_PROFILE or ?profile=, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"))
+    }
+}
+
+/// The profile with a `credential_process` among the selected one and those that it takes its credentials from. One that
+/// has another source of its own too is counted: which of them goes first is the SDK's affair.
+fn with_command(files: &ProfileSet) -> Option<&str> {
+    let mut name = files.selected_profile();
+    // A circle has no more links than there are profiles.
+    for _ in files.profiles() {
+        let profile = files.get_profile(name)?;
+        if profile.get("credential_process").is_some() {
+            return Some(profile.name());
+        }
+        name = profile.get("source_profile")?;
+    }
+    None
 }
 
 fn provider_config(connector: &Connector, region: Option<&str>) -> ProviderConfig {

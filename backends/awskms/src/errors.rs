@@ -7,7 +7,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::http::Again;
+use countersign_core::http::{Again, parse_retry_after};
 
 /// The longest text of a service that is shown, in characters.
 const MAX_SHOWN: usize = 300;
@@ -41,8 +41,8 @@ where
     fn from(error: SdkError<E, HttpResponse>) -> Self {
         if let Some(answer) = error.raw_response() {
             let status = answer.status().as_u16();
-            let after = answer.headers().get("retry-after").and_then(|text| text.parse().ok());
-            let retry_after = after.map(Duration::from_secs);
+            let retry_after =
+                parse_retry_after(answer.headers().get("retry-after"), answer.headers().get("date"));
             let Some(said) = error.as_service_error() else {
                 let why = format!("the answer with status {status} is not that of KMS");
                 return Self::Ours { kind: ErrorKind::Integrity, why, hint: Some(ELSEWHERE.to_owned()) };

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use azure_core::error::{Error as SdkError, ErrorKind as SdkErrorKind};
 use azure_core::http::RawResponse;
-use azure_core::http::headers::RETRY_AFTER;
+use azure_core::http::headers::{HeaderName, RETRY_AFTER};
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::http::Again;
+use countersign_core::http::{Again, parse_retry_after};
 
 use crate::guard::LoginFailed;
 
 /// The longest text of a service that is shown, in characters.
 const MAX_SHOWN: usize = 300;
+
+const DATE: HeaderName = HeaderName::from_static("date");
 
 /// What a call asks for.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +71,8 @@ impl Failure {
         for cause in causes(error).filter_map(|cause| cause.downcast_ref::<SdkError>()) {
             if let SdkErrorKind::HttpResponse { status, raw_response: Some(answer), .. } = cause.kind() {
                 let (code, message) = said(answer);
-                let after =
-                    answer.headers().get_optional_str(&RETRY_AFTER).and_then(|text| text.parse().ok());
-                let retry_after = after.map(Duration::from_secs);
+                let header = |name| answer.headers().get_optional_str(name);
+                let retry_after = parse_retry_after(header(&RETRY_AFTER), header(&DATE));
                 return Self::Answer { who, status: u16::from(*status), code, message, retry_after };
             }
         }

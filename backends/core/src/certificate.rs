@@ -49,6 +49,17 @@ impl Certificate {
         &self.der
     }
 
+    /// Everything that it says, as `x509-cert` reads it.
+    pub fn x509(&self) -> &X509 {
+        &self.parsed
+    }
+
+    /// Whether it may issue others (RFC 5280 4.2.1.9).
+    pub fn is_authority(&self) -> bool {
+        let constraints = self.parsed.tbs_certificate.get::<x509_cert::ext::pkix::BasicConstraints>();
+        matches!(constraints, Ok(Some((_, constraints))) if constraints.ca)
+    }
+
     /// As PEM: lines of 64 characters ended by LF.
     pub fn to_pem(&self) -> String {
         let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);

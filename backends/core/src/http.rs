@@ -31,7 +31,7 @@ use request::Attempt;
 pub use caller::{Again, Caller};
 pub use endpoint::{Endpoint, encode_segment};
 pub use request::{Answer, Method, Request};
-pub use retry::default_is_transient;
+pub use retry::{default_is_transient, parse_retry_after};
 pub use runtime::wait;
 pub use trust::load as load_certificates;
 pub use wire::{RawAnswer, Wire};
@@ -89,12 +89,16 @@ pub struct Options {
     pub certificates_variable: &'static str,
     /// What we show where the service asks for a certificate: certificate and key in PEM, one after the other.
     pub identity: Option<Arc<Secret>>,
+    /// What names that certificate, for hints; `None` where the service asks for none.
+    pub identity_named_by: Option<&'static str>,
     /// The most requests in a second when the context names no number; `None` where the service has no quota.
     pub max_rate: Option<NonZeroU32>,
     /// The largest body taken, in bytes.
     pub max_answer_bytes: usize,
     /// Whether an answer is the service's trouble of the moment and the request may be sent again.
     pub is_transient: fn(&Answer) -> bool,
+    /// Whether a request that may have arrived is not sent again: for services that would do it twice.
+    pub at_most_once: bool,
 }
 
 impl Default for Options {
@@ -104,9 +108,11 @@ impl Default for Options {
             certificates: None,
             certificates_variable: "SSL_CERT_FILE",
             identity: None,
+            identity_named_by: None,
             max_rate: None,
             max_answer_bytes: 4 * 1024 * 1024,
             is_transient: default_is_transient,
+            at_most_once: false,
         }
     }
 }
@@ -133,7 +139,7 @@ impl<'a> Client<'a> {
         let builder = trust::identity(builder, &endpoint, &options)?;
         let client = trust::proxy(builder, &endpoint, context)?
             .build()
-            .map_err(|cause| failure::of_setup(&endpoint, &cause))?;
+            .map_err(|cause| failure::of_setup(&endpoint, &options, &cause))?;
         let caller = Caller::new(context, options.max_rate);
         Ok(Self { caller, endpoint, options, client, sent: AtomicUsize::new(0) })
     }
@@ -168,12 +174,13 @@ impl<'a> Client<'a> {
             Ok(Attempt::Answer(answer)) if (self.options.is_transient)(answer) => {
                 Again::After(answer.retry_after)
             }
-            Ok(Attempt::NoConnection(_)) => Again::After(None),
+            Ok(Attempt::NoAnswer { may_have_arrived: true, .. }) if self.options.at_most_once => Again::Never,
+            Ok(Attempt::NoAnswer { .. }) => Again::After(None),
             Ok(Attempt::Answer(_)) | Err(_) => Again::Never,
         })?;
         match outcome? {
             Attempt::Answer(answer) => Ok(answer),
-            Attempt::NoConnection(error) => Err(error),
+            Attempt::NoAnswer { error, .. } => Err(error),
         }
     }
 

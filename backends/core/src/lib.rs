@@ -31,6 +31,7 @@ pub mod pin_source;
 mod prehashed;
 pub mod program;
 pub mod public_key;
+pub mod random;
 pub mod secret;
 pub mod signer;
 pub mod whole_file;

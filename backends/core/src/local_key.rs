@@ -11,7 +11,6 @@ mod pkcs8_key;
 mod tests;
 
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
 use aws_lc_rs::signature::{
     self as aws, EcdsaKeyPair, EcdsaSigningAlgorithm, Ed25519KeyPair, KeyPair, RsaEncoding,
@@ -176,14 +175,6 @@ fn rsa(algorithm: Algorithm) -> &'static dyn RsaEncoding {
         (false, Sha384) => &aws::RSA_PKCS1_SHA384,
         (false, Sha512) => &aws::RSA_PKCS1_SHA512,
     }
-}
-
-/// Fresh random bytes for salts and nonces.
-fn random<const N: usize>() -> Result<[u8; N]> {
-    use aws_lc_rs::rand::SecureRandom;
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::internal("the system gives no randomness"))?;
-    Ok(bytes)
 }
 
 fn damaged(cause: &dyn std::fmt::Display) -> Error {

@@ -14,7 +14,7 @@ use google_cloud_kms_v1::model::{
 };
 
 use crate::credentials::Source;
-use crate::errors::{Failure, Place};
+use crate::errors::{ELSEWHERE, Failure, Place};
 use crate::settings;
 use crate::stub::Rest;
 use crate::uri::GcpUri;
@@ -195,7 +195,5 @@ impl<'a> Kms<'a> {
 
 /// An answer that lacks what this call returns, or says something else.
 pub(crate) fn incomplete(act: &str, why: &str) -> Error {
-    Error::new(ErrorKind::Integrity, format!("cannot {act}"))
-        .why(why)
-        .hint("see that the endpoint is that of Cloud KMS, and what stands between")
+    Error::new(ErrorKind::Integrity, format!("cannot {act}")).why(why).hint(ELSEWHERE)
 }

@@ -5,11 +5,14 @@ use std::fmt;
 use std::time::Duration;
 
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::http::{Again, RawAnswer};
+use countersign_core::http::{Again, RawAnswer, parse_retry_after};
 use google_cloud_auth::errors::CredentialsError;
 
 /// The longest text of a service that is shown, in characters.
 const MAX_SHOWN: usize = 300;
+
+/// What to do where an answer is not that of the service.
+pub(crate) const ELSEWHERE: &str = "see that the endpoint is that of Cloud KMS, and what stands between";
 
 /// What a call asks for.
 #[derive(Debug, Clone, Copy)]
@@ -68,8 +71,9 @@ impl Failure {
 
     /// An answer with another status than success: `{"error": {"status": …, "message": …, "details": […]}}`.
     pub(crate) fn from_answer(answer: &RawAnswer) -> Self {
-        let header =
-            |name: &str| answer.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value);
+        let header = |name: &str| {
+            answer.headers.iter().find(|(have, _)| have == name).map(|(_, value)| value.as_str())
+        };
         if let (300..=399, Some(to)) = (answer.status, header("location")) {
             let origin = words(to.split('?').next().unwrap_or_default());
             return Self::Ours {
@@ -90,7 +94,7 @@ impl Failure {
                 .ok()
                 .map(Duration::from_secs_f64_bounded)
         });
-        let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let retry_after = parse_retry_after(header("retry-after"), header("date"));
         Self::Service {
             code: text(&error["status"]),
             reason: details
@@ -200,8 +204,7 @@ fn refused(
         _ if status >= 500 => {
             error(ErrorKind::Unavailable, told.to_owned()).hint("look at status.cloud.google.com, and try again")
         }
-        _ => error(ErrorKind::Unsupported, told.to_owned())
-            .hint("see that the endpoint is that of Cloud KMS, and what stands between"),
+        _ => error(ErrorKind::Unsupported, told.to_owned()).hint(ELSEWHERE),
     }
 }
 

@@ -5,6 +5,7 @@ mod crc32c;
 mod credentials;
 mod doctor;
 mod errors;
+mod purpose;
 mod settings;
 mod signer;
 mod store;

@@ -11,6 +11,7 @@ use google_cloud_kms_v1::model::{AsymmetricSignRequest, Digest};
 
 use crate::client::{Kms, incomplete};
 use crate::crc32c::checksum;
+use crate::purpose;
 use crate::uri::{GcpUri, version_of};
 
 /// The longest message that Cloud KMS signs ("Quotas" in its documentation: 64 KiB).
@@ -68,7 +69,23 @@ pub(crate) fn fetch(uri: &GcpUri, kms: &Kms<'_>, act: &str) -> Result<Opened> {
         None => newest(&key, kms, act)?,
     };
     let name = format!("{key}/cryptoKeyVersions/{version}");
-    parse(kms.public_key(&name, act)?, uri.with_version(version), name, act)
+    let answer = kms.public_key(&name, act).map_err(|error| of_purpose(error, &name, kms, act))?;
+    parse(answer, uri.with_version(version), name, act)
+}
+
+/// A key for encryption has no public half, which the service says in words of its own: one more call tells what it is for.
+fn of_purpose(error: Error, name: &str, kms: &Kms<'_>, act: &str) -> Error {
+    if !matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::KeyState) {
+        return error;
+    }
+    // Reading a public key does not entail the permission for this; what was said first is told then.
+    let Ok(version) = kms.version(name, act) else { return error };
+    match version.algorithm.name() {
+        Some(algorithm) if purpose::other_than_signing(algorithm).is_some() => {
+            purpose::refusal(algorithm, act)
+        }
+        _ => error,
+    }
 }
 
 /// The newest enabled version, as in Cosign v3.1.3, which has no other rule: an asymmetric key has no primary version.
@@ -84,6 +101,11 @@ fn newest(key: &str, kms: &Kms<'_>, act: &str) -> Result<u64> {
                 ),
             ));
         };
+        if let Some(algorithm) = version.algorithm.name()
+            && purpose::other_than_signing(algorithm).is_some()
+        {
+            return Err(purpose::refusal(algorithm, act));
+        }
         if version.state == CryptoKeyVersionState::Enabled {
             newest = newest.max(Some(number));
         }
@@ -132,11 +154,7 @@ fn parse(answer: model::PublicKey, uri: GcpUri, name: String, act: &str) -> Resu
     }
     let called = answer.algorithm.name().unwrap_or("unknown").to_owned();
     let Some(algorithm) = Algorithm::all().find(|one| service_name(*one) == Some(called.as_str())) else {
-        return Err(Error::new(ErrorKind::Unsupported, what)
-            .why(format!("the key is of algorithm {}, with which nothing is signed here", called.escape_debug()))
-            .hint(
-                "make a key for signing, as with: countersign generate-key-pair --kms gcpkms://projects/…/cryptoKeys/NAME",
-            ));
+        return Err(purpose::refusal(&called, act));
     };
     if answer.pem_crc32c != Some(checksum(answer.pem.as_bytes())) {
         return Err(incomplete(act, "the public key changed on the way: its CRC-32C does not match"));

@@ -12,7 +12,7 @@ use google_cloud_kms_v1::model::{self, AsymmetricSignRequest, AsymmetricSignResp
 use google_cloud_kms_v1::stub::KeyManagementService;
 use google_cloud_kms_v1::{Error, Result};
 
-use crate::errors::Failure;
+use crate::errors::{ELSEWHERE, Failure};
 
 /// Numbers for enums, so that a value that the SDK does not know yet is no error.
 const ENUMS: &str = "%24alt=json%3Benum-encoding%3Dint";
@@ -83,8 +83,11 @@ impl Rest {
         if !(200..300).contains(&answer.status) {
             return Err(Failure::from_answer(&answer));
         }
-        serde_json::from_slice(&answer.body)
-            .map_err(|_| Failure::ours(ErrorKind::Integrity, "the answer is not that of Cloud KMS"))
+        serde_json::from_slice(&answer.body).map_err(|_| Failure::Ours {
+            kind: ErrorKind::Integrity,
+            why: format!("the answer of {} is not that of Cloud KMS", self.base),
+            hint: Some(ELSEWHERE.to_owned()),
+        })
     }
 }
 

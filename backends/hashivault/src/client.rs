@@ -13,13 +13,12 @@ use crate::answers::{Envelope, Key, Login, Names, SealStatus, Signed, Token};
 use crate::credentials::{self, Credential};
 use crate::errors::{self, Capability, Place};
 use crate::settings::Settings;
+use crate::tls;
 use crate::uri::VaultUri;
 
 /// Variables of Vault's own tools that would make TLS trust everybody, or that we cannot honour.
-const NOT_HONOURED: [(&str, &str); 4] = [
+const NOT_HONOURED: [(&str, &str); 2] = [
     ("SKIP_VERIFY", "TLS is checked all the same"),
-    ("CAPATH", "name one file with VAULT_CACERT"),
-    ("CLIENT_CERT", "no certificate is shown to the server"),
     ("TLS_SERVER_NAME", "the server's certificate must name its address"),
 ];
 
@@ -47,14 +46,13 @@ impl<'a> Vault<'a> {
                 warn(context.events, format!("{name} is not honoured: {instead}"));
             }
         }
-        let certificates = settings
-            .file("CACERT")
-            .map(|(name, file)| http::load_certificates(&file, &name, context))
-            .transpose()?;
+        let (certificates, identity) = (tls::certificates(&settings)?, tls::identity(&settings)?);
         let credential = credentials::find(&settings)?;
         let options = Options {
             certificates,
             certificates_variable: "VAULT_CACERT",
+            identity,
+            identity_named_by: Some(tls::IDENTITY),
             is_transient: errors::is_transient,
             ..Options::default()
         };

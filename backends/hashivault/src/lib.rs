@@ -8,6 +8,7 @@ mod errors;
 mod settings;
 mod signer;
 mod store;
+mod tls;
 mod uri;
 
 use countersign_core::backend::{Finding, KeySummary};

@@ -37,6 +37,13 @@ pub(crate) const VARIABLES: &[Variable] = &[
     secret("VAULT_TOKEN", "is the token to sign with", "a token"),
     variable("VAULT_NAMESPACE", "is the namespace for URIs that name none", "a path"),
     variable("VAULT_CACERT", "names the certificates that TLS with Vault trusts", "a file in PEM"),
+    variable(
+        "VAULT_CAPATH",
+        "is where such certificates are, without VAULT_CACERT",
+        "a directory of files in PEM",
+    ),
+    variable("VAULT_CLIENT_CERT", "is the certificate that TLS shows to Vault", "a file in PEM"),
+    variable("VAULT_CLIENT_KEY", "is the key of that certificate, without a password", "a file in PEM"),
     variable("VAULT_AUTH_METHOD", "chooses how to log in", "token, approle, jwt or kubernetes"),
     variable("VAULT_AUTH_PATH", "is where that method is mounted", "a path, as in approle"),
     variable("VAULT_ROLE_ID", "is the role for AppRole", "a role id"),

@@ -109,6 +109,7 @@ impl<'a> Cluster<'a> {
             certificates: access.certificates,
             certificates_variable: "certificate-authority in the kubeconfig",
             identity: access.identity,
+            identity_named_by: Some("client-certificate and client-key in the kubeconfig"),
             ..Options::default()
         };
         let http = Client::new(access.endpoint, options, context)?;

@@ -47,7 +47,7 @@ fn a_batch_opens_once() {
     assert!(connections <= 16, "{connections} connections for eight threads");
 }
 
-/// What was opened is what signs, wherever the alias points meanwhile.
+/// E.2 30: what was opened is what signs, wherever the alias points meanwhile.
 #[test]
 fn an_alias_that_moves_between_two_calls_changes_nothing() {
     let Some(server) = Ministack::shared() else { return };

@@ -1,6 +1,7 @@
 //! Who we are: what is tried, in which order, and what a refusal says.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use super::{World, world};
 use crate::support::ministack::Ministack;
@@ -39,7 +40,8 @@ fn profiles_and_roles_sign() {
     // The region is the profile's too.
     world.set("AWS_REGION", "");
     world.sign("awskms:///alias/p256?profile=ci", "b.json");
-    world.refuse_sign(KEY, &["neither the key URI nor AWS_REGION"]);
+    let hint = "set AWS_REGION, or write the key's full ARN or ?region= into the URI";
+    world.refuse_sign(KEY, &["neither the key URI nor AWS_REGION", hint]);
     world.set("AWS_PROFILE", "ci");
     world.sign(KEY, "b.json");
     let said = stdout(&world.ok(&[
@@ -51,6 +53,49 @@ fn profiles_and_roles_sign() {
         said.contains("the role arn:aws:iam::000000000000:role/signer, assumed by the profile ci"),
         "{said}"
     );
+}
+
+#[test]
+fn a_program_gives_credentials_unless_commands_are_forbidden() {
+    let Some(server) = Ministack::shared() else { return };
+    let mut world = without_keys(&server);
+    fs::create_dir(world.path(".aws")).unwrap();
+    let ran = world.path("ran");
+    let answer = r#"{ "Version": 1, "AccessKeyId": "test", "SecretAccessKey": "sesame" }"#;
+    let program = world.path("login");
+    fs::write(&program, format!("#!/bin/sh\ntouch '{}'\necho '{answer}'\n", ran.display())).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    let role = "role_arn = arn:aws:iam::000000000000:role/signer";
+    let config = format!(
+        "[default]\ncredential_process = {0}\n[profile ci]\ncredential_process = {0}\n\
+         [profile assumed]\n{role}\nsource_profile = between\n[profile between]\n{role}\nsource_profile = ci\n\
+         [profile one]\n{role}\nsource_profile = two\n[profile two]\n{role}\nsource_profile = one\n\
+         [profile plain]\naws_access_key_id = test\naws_secret_access_key = sesame\n",
+        program.display()
+    );
+    fs::write(world.path(".aws/config"), config).unwrap();
+    let of = |profile: &str| format!("{KEY}?profile={profile}");
+    world.set("COUNTERSIGN_NO_COMMANDS", "1");
+    let why = "its credential_process is a program, and COUNTERSIGN_NO_COMMANDS forbids commands";
+    for (key, profile) in [(KEY.to_owned(), "default"), (of("ci"), "ci"), (of("assumed"), "ci")] {
+        world
+            .refuse_sign(&key, &[&format!("cannot use the profile {profile} in ~/.aws"), why, "AWS_PROFILE"]);
+    }
+    let said = stdout(&world.run(&["keys", "doctor", KEY]));
+    assert!(said.contains(why), "{said}");
+    assert!(!ran.exists(), "the program ran");
+    // What runs no program is as it was: another profile, one that leads in a circle, an access key of the environment.
+    world.sign(&of("plain"), "b.json");
+    world.refuse_sign(&of("one"), &["no credentials; tried the profile one"]);
+    world.set("AWS_ACCESS_KEY_ID", "test");
+    world.set("AWS_SECRET_ACCESS_KEY", "sesame");
+    world.sign(KEY, "b.json");
+    assert!(!ran.exists(), "the program ran");
+    world.set("AWS_ACCESS_KEY_ID", "");
+    world.set("AWS_SECRET_ACCESS_KEY", "");
+    world.set("COUNTERSIGN_NO_COMMANDS", "");
+    world.sign(&of("ci"), "b.json");
+    assert!(ran.exists(), "the program did not run");
 }
 
 #[test]

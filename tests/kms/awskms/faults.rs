@@ -1,6 +1,10 @@
-//! Faults between the service and us, which ministack does not make by itself.
+//! Faults between the service and us, which ministack does not make by itself: E.2 29, 34, 35.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 
 use super::{World, at};
+use crate::kms::wrong_signatures;
 use crate::support::fault_proxy::{Fault, FaultProxy};
 use crate::support::ministack::Ministack;
 
@@ -65,6 +69,7 @@ fn troubles_of_the_moment_are_tried_again_and_refusals_are_not() {
     }
 }
 
+/// E.2 34: of another key, by another algorithm; and the same of the public key.
 #[test]
 fn answers_that_are_not_ours_are_withheld() {
     let Some((server, proxy, world)) = faulty() else { return };
@@ -93,9 +98,31 @@ fn answers_that_are_not_ours_are_withheld() {
     world.refuse_sign(KEY, &["status 307"]);
 }
 
+/// E.2 29: of another key, torn, in another form.
+#[test]
+fn a_wrong_signature_is_withheld() {
+    let Some((server, proxy, world)) = faulty() else { return };
+    server.make_key("alias/another", "ECC_NIST_P256", "SIGN_VERIFY");
+    for (what, signature) in wrong_signatures::der(&world, KEY, "awskms:///alias/another") {
+        proxy.take();
+        let change = wrong_signatures::with_field("Signature", STANDARD.encode(signature));
+        proxy.spoil("Sign", [Fault::Change(Box::new(change))]);
+        world.refuse_sign(KEY, &["awskms:///arn:aws:kms:us-east-1:"]);
+        assert_eq!(
+            proxy.operations(),
+            ["GetPublicKey", "Sign"],
+            "{what}: a wrong one is not asked for again"
+        );
+    }
+}
+
+/// E.2 35.
 #[test]
 fn the_time_limit_holds() {
     let Some((_server, proxy, world)) = faulty() else { return };
-    proxy.spoil("Sign", [Fault::Slow(std::time::Duration::from_secs(5))]);
-    world.refuse_sign_with(KEY, &["--timeout", "700ms"], &["the time limit passed", "--timeout"]);
+    for word in ["GetPublicKey", "Sign"] {
+        proxy.spoil(word, [Fault::Slow(std::time::Duration::from_secs(5))]);
+        world.refuse_sign_with(KEY, &["--timeout", "700ms"], &["the time limit passed", "--timeout"]);
+        proxy.take();
+    }
 }

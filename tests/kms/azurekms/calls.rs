@@ -64,7 +64,7 @@ fn a_batch_opens_once() {
     assert_eq!((count("key"), count("login"), count("sign"), asked.len()), (2, 1, 40, 43));
 }
 
-/// What was opened is what signs, whatever version is the newest meanwhile.
+/// E.2 30: what was opened is what signs, whatever version is the newest meanwhile.
 #[test]
 fn a_rotation_between_two_calls_changes_nothing() {
     let Some(server) = Azure::shared() else { return };

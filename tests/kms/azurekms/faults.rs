@@ -1,11 +1,14 @@
-//! Faults between the service and us, which the stand-in does not make by itself.
+//! Faults between the service and us, which the stand-in does not make by itself: E.2 29, 34, 35.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
 use super::{World, at};
+use crate::kms::wrong_signatures;
 use crate::support::azure::Azure;
 use crate::support::fault_proxy::{Fault, FaultProxy};
 
@@ -155,6 +158,7 @@ fn an_expired_token_is_replaced_once() {
     world.refuse_sign(KEY, &["is not accepted"]);
 }
 
+/// E.2 34: of another key, version or vault, and a public key that does not fit together.
 #[test]
 fn answers_that_are_not_of_this_key_are_refused() {
     let Some((server, proxy, world)) = faulty() else { return };
@@ -195,6 +199,20 @@ fn answers_that_are_not_of_this_key_are_refused() {
         proxy.spoil("/keys/k/?", [Fault::Pass, Fault::replace(old, new)]);
         world.refuse_sign(key, &[word]);
         proxy.take();
+    }
+}
+
+/// E.2 29: of another key, torn, in another form.
+#[test]
+fn a_wrong_signature_is_withheld() {
+    let Some((server, proxy, world)) = faulty() else { return };
+    server.call("make/rig.vault.azure.net/another", &json!({ "kty": "EC" }));
+    for (what, signature) in wrong_signatures::raw(&world, KEY, "azurekms://rig.vault.azure.net/another") {
+        proxy.take();
+        let change = wrong_signatures::with_field("value", URL_SAFE_NO_PAD.encode(signature));
+        proxy.spoil(SIGN, [Fault::Change(Box::new(change))]);
+        world.refuse_sign(KEY, &["azurekms://rig.vault.azure.net/p256/"]);
+        assert_eq!(count(&proxy, SIGN), 1, "{what}: a wrong one is not asked for again");
     }
 }
 
@@ -260,6 +278,7 @@ fn no_token_goes_to_another_host() {
     world.refuse(&list, &["the list holds the key of another vault: https://others.vault.azure.net/keys/k0"]);
 }
 
+/// E.2 35: inside the login too.
 #[test]
 fn the_time_limit_holds() {
     let Some((_server, proxy, world)) = faulty() else { return };

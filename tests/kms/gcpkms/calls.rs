@@ -64,7 +64,7 @@ fn a_batch_opens_once() {
     assert_eq!((signed, asked.len()), (20, 22));
 }
 
-/// What was opened is what signs, whatever is made meanwhile.
+/// E.2 30: what was opened is what signs, whatever is made meanwhile.
 #[test]
 fn a_rotation_between_two_calls_changes_nothing() {
     let Some(server) = CloudKms::shared() else { return };

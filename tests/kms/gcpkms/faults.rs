@@ -1,9 +1,13 @@
-//! Faults between the service and us, which the stand-in does not make by itself.
+//! Faults between the service and us, which the stand-in does not make by itself: E.2 29, 34, 35.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{World, at};
+use crate::kms::wrong_signatures;
 use crate::support::cloudkms::{CloudKms, uri};
 use crate::support::fault_proxy::{Fault, FaultProxy};
 
@@ -109,6 +113,7 @@ pub(super) fn without(field: &'static str) -> Fault {
     }))
 }
 
+/// E.2 34: wrong or missing, of what was sent and of what came back.
 #[test]
 fn checksums_are_demanded_both_ways() {
     let Some((_server, proxy, world, key)) = faulty() else { return };
@@ -131,6 +136,33 @@ fn checksums_are_demanded_both_ways() {
     world.refuse_sign(&uri("ed25519"), &[unseen]);
 }
 
+/// E.2 29: of another key, torn, in another form, each with the right name and a right checksum.
+#[test]
+fn a_wrong_signature_is_withheld() {
+    let Some((server, proxy, world, key)) = faulty() else { return };
+    server.make_key("another");
+    for (what, signature) in wrong_signatures::der(&world, &key, &uri("another")) {
+        proxy.take();
+        let (text, sum) = (STANDARD.encode(&signature), crc32c(&signature).to_string());
+        let (signed, summed) = (
+            wrong_signatures::with_field("signature", text),
+            wrong_signatures::with_field("signatureCrc32c", sum),
+        );
+        proxy.spoil(SIGN, [Fault::Change(Box::new(move |body| summed(signed(body))))]);
+        let said = world.refuse_sign(&key, &[&uri("p256")]);
+        assert!(!said.contains("CRC"), "{what}: {said}");
+        assert_eq!(signs(&proxy), 1, "{what}: a wrong one is not asked for again");
+    }
+}
+
+/// Bit by bit, as RFC 9260 appendix A has it.
+fn crc32c(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0x82F6_3B78 } else { 0 })
+    })
+}
+
+/// E.2 34: of another version, key or algorithm. E.2 29: over something else.
 #[test]
 fn answers_that_are_not_ours_are_withheld() {
     let Some((server, proxy, world, key)) = faulty() else { return };
@@ -160,7 +192,8 @@ fn answers_that_are_not_ours_are_withheld() {
         for word in [READ, SIGN] {
             let body = junk.to_owned();
             proxy.spoil(word, [Fault::Answer { status: "200 OK", headers: Vec::new(), body }]);
-            let said = world.refuse_sign(&key, &["the answer is not that of Cloud KMS"]);
+            let why = format!("the answer of http://{} is not that of Cloud KMS", proxy.address());
+            let said = world.refuse_sign(&key, &[&why, "see that the endpoint is that of Cloud KMS"]);
             assert!(!said.contains('\u{1b}') && !said.contains("html"), "{said}");
         }
     }
@@ -174,6 +207,7 @@ fn answers_that_are_not_ours_are_withheld() {
     assert!(!said.contains('\u{1b}') && !said.contains('\u{7}') && said.len() < 2000, "{said}");
 }
 
+/// E.2 35.
 #[test]
 fn the_time_limit_holds() {
     let Some((_server, proxy, world, key)) = faulty() else { return };

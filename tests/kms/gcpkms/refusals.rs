@@ -39,13 +39,13 @@ fn keys_that_do_not_sign_here_are_refused_by_name() {
     for (key, algorithm) in [
         ("secp256k1", "EC_SIGN_SECP256K1_SHA256"),
         ("raw", "RSA_SIGN_RAW_PKCS1_2048"),
-        ("decrypts", "RSA_DECRYPT_OAEP_2048_SHA256"),
         ("pss4096-sha512", "RSA_SIGN_PSS_4096_SHA512"),
     ] {
         let words = [&format!("the key is of algorithm {algorithm}, with which nothing is signed here")];
         world.refuse_sign(&uri(key), &[words[0], "generate-key-pair --kms"]);
     }
-    world.refuse_sign(&uri("symmetric"), &["its purpose is ENCRYPT_DECRYPT"]);
+    let words = ["Sigstore knows PSS with SHA-256 alone", "--signing-algorithm rsa-sign-pss-4096-sha256"];
+    world.refuse_sign(&uri("pss4096-sha512"), &words);
     let list = stdout(&world.ok(&["keys", "list", &format!("gcpkms://{RING}")]));
     assert!(list.contains("cryptoKeys/p256/cryptoKeyVersions/1"), "{list}");
     assert!(!list.contains("symmetric") && !list.contains("decrypts"), "{list}");
@@ -53,6 +53,24 @@ fn keys_that_do_not_sign_here_are_refused_by_name() {
         list.lines().any(|line| line.contains("secp256k1") && line.contains("EC_SIGN_SECP256K1_SHA256")),
         "{list}"
     );
+}
+
+/// With a version in the URI the service is asked for the public key at once; without, the list tells.
+#[test]
+fn keys_for_encryption_are_refused_by_their_purpose() {
+    let Some(server) = CloudKms::shared() else { return };
+    let world = world(&server);
+    for (key, purpose) in [
+        ("symmetric", "ENCRYPT_DECRYPT (GOOGLE_SYMMETRIC_ENCRYPTION)"),
+        ("decrypts", "ASYMMETRIC_DECRYPT (RSA_DECRYPT_OAEP_2048_SHA256)"),
+    ] {
+        let why = format!("the key's purpose is {purpose}, not ASYMMETRIC_SIGN");
+        let words = [why.as_str(), "make one with the purpose asymmetric-signing"];
+        for uri in [uri(key), format!("{}/versions/1", uri(key))] {
+            world.refuse_sign(&uri, &words);
+            world.refuse(&["public-key", "--key", &uri], &words);
+        }
+    }
 }
 
 #[test]

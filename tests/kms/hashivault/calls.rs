@@ -43,6 +43,37 @@ fn a_batch_opens_once_and_keeps_its_connections() {
     assert_eq!(proxy.asked().len(), 1);
 }
 
+/// The reach that batches are made for: one look at the key, then a request a file, over connections that are used again.
+#[test]
+fn a_thousand_files_are_one_opening() {
+    const FILES: usize = 1000;
+    let Some(server) = OpenBao::shared() else { return };
+    let proxy = FaultProxy::new(server.address());
+    let world = at(&server, proxy.address());
+    let names: Vec<String> = (0..FILES).map(|number| format!("file{number}")).collect();
+    for name in &names {
+        std::fs::write(world.path(name), name).unwrap();
+    }
+    std::fs::create_dir(world.path("bundles")).unwrap();
+    std::fs::write(world.path("list"), names.join("\n")).unwrap();
+    let files = ["--files-from", "list", "--bundle-dir", "bundles", "--max-rate", "100000"];
+    let sign = ["sign-blob", "--tlog-upload=false", "--key", "hashivault://p256"];
+    let said = stderr(&world.ok(&[&sign[..], &files].concat()));
+    assert!(said.contains("Signed 1000 of 1000 files with hashivault://p256?version=1, 0 failed"), "{said}");
+    let (requests, connections) = proxy.take();
+    let times = |start: &str| requests.iter().filter(|request| request.start.starts_with(start)).count();
+    let (opened, signed) = (times("GET /v1/transit/keys/p256 "), times("POST /v1/transit/sign/p256 "));
+    assert_eq!((opened, signed, requests.len()), (1, FILES, 1 + FILES));
+    // As above: what a connection costs is paid by threads, not by files.
+    assert!(connections <= 16, "{connections} connections for eight threads");
+    // Each is of its own file: the bundles of the first and the last, by a saved key.
+    world.ok(&["public-key", "--key", "hashivault://p256", "--outfile", "p256.pub"]);
+    for name in ["file0", "file999"] {
+        let bundle = format!("bundles/{name}.sigstore.json");
+        world.ok(&["verify-blob", "--insecure-ignore-tlog", "--key", "p256.pub", "--bundle", &bundle, name]);
+    }
+}
+
 /// E.2 30: what was opened is what signs, whatever becomes of the key meanwhile.
 #[test]
 fn a_rotation_between_two_calls_changes_nothing() {

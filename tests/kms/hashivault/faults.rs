@@ -89,6 +89,7 @@ fn a_refusal_is_never_repeated() {
     }
 }
 
+/// E.2 35.
 #[test]
 fn the_time_limit_holds_inside_each_call() {
     between!(server, proxy, world);
@@ -107,6 +108,7 @@ fn the_time_limit_holds_inside_each_call() {
     world.refuse_sign_with(KEY, &["--timeout", "500ms"], &["the time limit passed"]);
 }
 
+/// E.2 34: of another version, another key, another type.
 #[test]
 fn an_answer_for_another_version_or_key_is_refused() {
     between!(server, proxy, world);

@@ -8,6 +8,7 @@ mod fault_table;
 mod faults;
 mod interop;
 mod refusals;
+mod tls;
 
 use super::world::World;
 use crate::support::openbao::OpenBao;

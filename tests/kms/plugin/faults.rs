@@ -1,10 +1,10 @@
-//! What a plugin does wrong, and what is said of it. Nothing is ever written.
+//! What a plugin does wrong, and what is said of it: E.2 29, 32, 35. Nothing is ever written.
 
 use std::path::Path;
 
 use super::{KEY, with_a_key};
 
-/// The words for each fault in the answer to each method that signing uses.
+/// E.2 32: a status other than zero with a good answer, an error with status zero, junk. The words for each fault in the answer to each method that signing uses.
 #[test]
 fn a_wrong_answer_is_refused() {
     let Some((plugin, mut world)) = with_a_key() else { return };
@@ -42,6 +42,7 @@ fn an_answer_without_what_was_asked_for_is_refused() {
     }
 }
 
+/// E.2 29: sound but of something else, and torn.
 #[test]
 fn a_wrong_signature_is_withheld() {
     let Some((_plugin, mut world)) = with_a_key() else { return };
@@ -62,7 +63,7 @@ fn another_version_of_the_protocol_is_named() {
     world.refuse_sign(KEY, &["unsupported protocol version: v1", "countersign speaks v1"]);
 }
 
-/// With its answer or without one, a plugin that does not end is killed.
+/// E.2 32 and 35: with its answer or without one, a plugin that does not end is killed.
 #[test]
 fn a_plugin_that_hangs_is_stopped() {
     let Some((plugin, mut world)) = with_a_key() else { return };

@@ -24,6 +24,7 @@ fn runs_from(plugin: &SamplePlugin, name: &str, mode: u32, entry: &str, words: &
     }
 }
 
+/// E.2 32: never from the current directory.
 #[test]
 fn only_safe_entries_of_path_count() {
     let Some(plugin) = SamplePlugin::with_keys(&["p256"]) else { return };

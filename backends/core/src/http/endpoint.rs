@@ -77,12 +77,13 @@ impl Endpoint {
             .hint(format!("use https; or set {PLAIN_HTTP}={} if the way is safe", self.host())))
     }
 
-    /// The URL of a path below the endpoint. `path` begins with a slash and is encoded already ([`encode_segment`]).
+    /// The URL of a path below the endpoint. `path` is empty or begins with a slash, and is encoded already ([`encode_segment`]).
     pub(super) fn join(&self, path: &str) -> Result<Url> {
         let mut url = self.0.clone();
         let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
         let base = url.path().trim_end_matches('/').to_owned();
-        let whole = format!("{base}{path}");
+        // A service that is its address, path and all, is asked with none.
+        let whole = if base.is_empty() && path.is_empty() { "/".to_owned() } else { format!("{base}{path}") };
         url.set_path(&whole);
         url.set_query(query);
         // URLs resolve `..` by themselves; a path that changes was built from something unchecked.

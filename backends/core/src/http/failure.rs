@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use rustls::AlertDescription;
+
 use super::request::Attempt;
 use super::{Endpoint, Options};
 use crate::error::{Error, ErrorKind, Result};
@@ -25,7 +27,8 @@ pub(super) fn of_exchange(
         words(innermost(cause))
     };
     let error = Error::new(ErrorKind::Unavailable, what).why(format!("{endpoint}: {why}"));
-    Ok(Attempt::NoConnection(error.hint("see that the address is right and the service runs")))
+    let error = error.hint("see that the address is right and the service runs");
+    Ok(Attempt::NoAnswer { error, may_have_arrived: !cause.is_connect() })
 }
 
 fn tls_hint(cause: &rustls::Error, options: &Options) -> String {
@@ -38,13 +41,55 @@ fn tls_hint(cause: &rustls::Error, options: &Options) -> String {
             format!("if the server is yours, name its certificate authority with {own}SSL_CERT_FILE")
         }
         rustls::Error::InvalidMessage(_) => "the port may speak plain http".to_owned(),
-        _ => "see that both sides speak TLS 1.2 or 1.3".to_owned(),
+        rustls::Error::AlertReceived(alert) => {
+            match options.identity_named_by.filter(|_| is_of_identity(*alert)) {
+                Some(name) if options.identity.is_none() => {
+                    format!("the server asks for a certificate: name one with {name}")
+                }
+                Some(name) => format!("the server does not take the certificate that {name} name"),
+                None => OLD_TLS.to_owned(),
+            }
+        }
+        _ => OLD_TLS.to_owned(),
     }
 }
 
+const OLD_TLS: &str = "see that both sides speak TLS 1.2 or 1.3";
+
+/// What servers say of the certificate that they were shown, or of none. RFC 8446 6.2 has a word of its own for none; in TLS
+/// 1.2 it was one of the first two.
+fn is_of_identity(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::HandshakeFailure
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateRequired
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+    )
+}
+
 /// A client that cannot be made.
-pub(super) fn of_setup(endpoint: &Endpoint, cause: &reqwest::Error) -> Error {
+pub(super) fn of_setup(endpoint: &Endpoint, options: &Options, cause: &reqwest::Error) -> Error {
+    // What cannot be read at all is refused before; here two halves were read that do not belong together.
+    if let Some(rustls::Error::InconsistentKeys(_)) = find(cause) {
+        return no_pair(endpoint, options);
+    }
     of_client(cause).within(format!("cannot prepare the connection to {endpoint}"))
+}
+
+/// The certificate that we show and the key beside it.
+pub(super) fn no_pair(endpoint: &Endpoint, options: &Options) -> Error {
+    let error = Error::new(ErrorKind::Unauthenticated, format!("cannot show a certificate to {endpoint}"))
+        .why("certificate and key are not a pair in PEM");
+    match options.identity_named_by {
+        Some(name) => error.hint(format!("{name} name a certificate and its own key, without a password")),
+        None => error,
+    }
 }
 
 /// The same where no host is known yet.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use zeroize::Zeroizing;
 
-use super::{Endpoint, Options, SecretBody, failure};
+use super::{Endpoint, Options, SecretBody, failure, parse_retry_after};
 use crate::error::{Error, ErrorKind, Result};
 use crate::secret::Secret;
 
@@ -34,7 +34,7 @@ pub struct Request<'a> {
     pub headers: &'a [(&'static str, &'a str)],
     /// Headers that bear a credential: marked as sensitive, never logged.
     pub credentials: &'a [(&'static str, &'a Secret)],
-    /// A JSON body.
+    /// The body: JSON, unless a header says otherwise.
     pub body: Option<&'a SecretBody>,
 }
 
@@ -57,7 +57,8 @@ impl Request<'_> {
             request.headers_mut().insert(HeaderName::from_static(name), value);
         }
         if let Some(body) = self.body {
-            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let json = HeaderValue::from_static("application/json");
+            request.headers_mut().entry(CONTENT_TYPE).or_insert(json);
             // The copy is wiped too when the last holder lets it go.
             *request.body_mut() = Some(Bytes::from_owner(Zeroizing::new(body.to_vec())).into());
         }
@@ -75,7 +76,7 @@ fn bad_header(name: &str) -> Error {
 pub struct Answer {
     /// The HTTP status.
     pub status: u16,
-    /// What `Retry-After` asks for, where it counts seconds (RFC 9110 10.2.3); a date is not taken.
+    /// What `Retry-After` asks for ([`parse_retry_after`]).
     pub retry_after: Option<Duration>,
     /// The body, at most as large as the client takes. It may hold a token, so it is wiped.
     pub body: Zeroizing<Vec<u8>>,
@@ -86,6 +87,11 @@ impl Answer {
     /// Whether the service did what was asked.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// Where the answer says that what was asked for is (`Location`).
+    pub fn location(&self) -> Option<&str> {
+        self.location.as_deref()
     }
 
     /// Where the service wants the request to go instead.
@@ -105,8 +111,12 @@ impl Answer {
 /// What came of one try.
 pub(super) enum Attempt {
     Answer(Answer),
-    /// The request may not have arrived: trying again may help.
-    NoConnection(Error),
+    /// None came: trying again may help.
+    NoAnswer {
+        error: Error,
+        /// False where there was no connection at all.
+        may_have_arrived: bool,
+    },
 }
 
 /// Reads an answer to its end or to the limit.
@@ -121,7 +131,7 @@ pub(super) async fn read(
         Err(cause) => return failure::of_exchange(act, endpoint, options, &cause),
     };
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let retry_after = header("retry-after").and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    let retry_after = parse_retry_after(header("retry-after"), header("date"));
     let location = header("location").map(str::to_owned);
     let status = response.status().as_u16();
     let mut body = Zeroizing::new(Vec::new());

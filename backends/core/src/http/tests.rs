@@ -81,6 +81,19 @@ fn a_pause_beyond_the_deadline_is_not_begun() {
 }
 
 #[test]
+fn a_date_to_come_back_at_counts_from_the_answers_own_date() {
+    // Years ago by our clock.
+    let headers = "date: Sun, 06 Nov 1994 08:49:37 GMT\r\nretry-after: Sun, 06 Nov 1994 08:49:57 GMT\r\n";
+    let (address, served) = serve(vec![answer("503 Down", headers, "")]);
+    let world = World::default();
+    let deadline = Instant::now().checked_add(Duration::from_secs(10));
+    let context = OpenContext { deadline, ..world.context() };
+    let got = client(address, &context).send("ask", &get(&[])).unwrap();
+    assert_eq!((got.status, got.retry_after), (503, Some(Duration::from_secs(20))));
+    assert_eq!(served.join().unwrap().len(), 1);
+}
+
+#[test]
 fn ends_at_the_deadline_and_when_cancelled() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use reqwest::{Certificate, ClientBuilder, Identity, NoProxy, Proxy};
 
-use super::{Endpoint, Options};
+use super::{Endpoint, Options, failure};
 use crate::context::OpenContext;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -47,11 +47,8 @@ pub(super) fn identity(
     options: &Options,
 ) -> Result<ClientBuilder> {
     let Some(pem) = &options.identity else { return Ok(builder) };
-    // The cause may quote what it could not read.
-    let identity = Identity::from_pem(pem.expose()).map_err(|_| {
-        Error::new(ErrorKind::Unauthenticated, format!("cannot show a certificate to {endpoint}"))
-            .why("certificate and key are not a pair in PEM")
-    })?;
+    // Its cause may quote what it could not read.
+    let identity = Identity::from_pem(pem.expose()).map_err(|_| failure::no_pair(endpoint, options))?;
     Ok(builder.identity(identity))
 }
 

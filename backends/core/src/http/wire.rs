@@ -74,7 +74,7 @@ impl Wire {
             Attempt::Answer(mut answer) => {
                 Ok(RawAnswer { status: answer.status, headers, body: std::mem::take(&mut *answer.body) })
             }
-            Attempt::NoConnection(error) => Err(error),
+            Attempt::NoAnswer { error, .. } => Err(error),
         }
     }
 }

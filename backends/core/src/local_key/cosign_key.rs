@@ -11,8 +11,9 @@ use crypto_secretbox::{KeyInit, XSalsa20Poly1305};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use super::{LocalKey, damaged, random, unsupported, wrong_password};
+use super::{LocalKey, damaged, unsupported, wrong_password};
 use crate::error::{Error, Result};
+use crate::random;
 use crate::secret::Secret;
 
 /// What Cosign writes; as costly as 64 MiB and about 0.13 s.
@@ -82,8 +83,8 @@ pub(super) fn open(json: &[u8], password: impl FnOnce() -> Result<Secret>) -> Re
 
 /// Writes a key in this form, PEM with the label and line width that Cosign uses. Costs one scrypt.
 pub fn seal(key: &LocalKey, password: &Secret) -> Result<String> {
-    let salt = random::<SALT_BYTES>()?;
-    let nonce = random::<NONCE_BYTES>()?;
+    let salt = random::bytes::<SALT_BYTES>()?;
+    let nonce = random::bytes::<NONCE_BYTES>()?;
     let ciphertext = cipher(password, &salt, WRITTEN_LOG_N)?
         .encrypt((&nonce).into(), key.to_pkcs8()?.as_slice())
         .map_err(|_| Error::internal("cannot encrypt a private key"))?;

@@ -47,11 +47,12 @@ fn to_fixed(raw: RawSignature) -> RawSignature {
     RawSignature::EcdsaFixed(encoding::ecdsa_der_to_fixed(KeyType::P256, &bytes(raw)).unwrap())
 }
 
+/// E.2 29: the property behind the padding of `r` and `s`.
 #[test]
 fn takes_raw_pairs_as_tokens_return_them() {
     // Enough signatures that r or s has leading zeros in some: the padding that several tools got wrong.
     let store = store(KeyType::P256, to_fixed);
-    for counter in 0..2000_u32 {
+    for counter in 0..10_000_u32 {
         let digest = HashAlgorithm::Sha256.digest(&counter.to_be_bytes());
         store.sign(KeyType::P256.default_algorithm(), Input::Digest(&digest)).unwrap();
     }
@@ -92,7 +93,7 @@ fn withholds_every_wrong_signature() {
     assert!(sign(KeyType::P256, |raw| raw).is_ok());
 }
 
-/// Both halves of an ECDSA signature's `s` are valid: Cosign does not ask for the low one, so neither do we.
+/// E.2 29: both halves of an ECDSA signature's `s` are valid: Cosign does not ask for the low one, so neither do we.
 #[test]
 fn takes_high_and_low_s() {
     let store = store(KeyType::P256, |raw| raw);
