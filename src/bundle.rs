@@ -3,22 +3,24 @@
 //! `parse` is strict where JSON is not: no duplicate keys, no two alternatives at once, bounded size and depth.
 
 pub mod inspect;
+mod log_entry;
 mod shape;
-mod strict;
 mod write;
 
 use std::path::Path;
 use std::time::Instant;
 
+use crate::json;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sigstore_types::bundle::{Bundle as SigstoreBundle, SignatureContent};
+use sigstore_types::bundle::Bundle as SigstoreBundle;
 
-pub use write::{Signatory, legacy_json, message_signature_json};
+pub use log_entry::LogEntry;
+pub use write::{Content, Draft, Signatory, legacy_json, timestamp_json};
 
 /// The largest bundle read: bundles with SBOM attestations reach some tens of megabytes.
 pub const MAX_BUNDLE_BYTES: u64 = 64 * 1024 * 1024;
@@ -32,9 +34,18 @@ pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 #[derive(Debug, Clone)]
 pub enum Bundle {
     /// A Sigstore bundle, version 0.1 to 0.3.
-    Sigstore(Box<SigstoreBundle>),
+    Sigstore(Box<Sigstore>),
     /// Cosign's blob bundle from before (`--new-bundle-format=false`).
     Legacy(LegacyBundle),
+}
+
+/// A Sigstore bundle, its log entries apart.
+#[derive(Debug, Clone)]
+pub struct Sigstore {
+    /// Everything but the log entries, whose list is empty here.
+    pub parts: SigstoreBundle,
+    /// The log entries.
+    pub entries: Vec<LogEntry>,
 }
 
 /// Cosign's older blob bundle.
@@ -79,7 +90,7 @@ pub fn parse(bytes: &[u8]) -> Result<Bundle> {
     if bytes.len() as u64 > MAX_BUNDLE_BYTES {
         return Err(damaged(format!("it is larger than {MAX_BUNDLE_BYTES} bytes")));
     }
-    let mut value = strict::parse(bytes).map_err(damaged)?;
+    let mut value = json::parse(bytes).map_err(damaged)?;
     let Some(media_type) = value.get("mediaType") else {
         if value.get("base64Signature").is_some() {
             return serde_json::from_value(value)
@@ -105,8 +116,18 @@ pub fn parse(bytes: &[u8]) -> Result<Bundle> {
     if long(value.pointer("/verificationMaterial/timestampVerificationData/rfc3161Timestamps")) {
         return Err(damaged(format!("it has more than {MAX_LIST_ENTRIES} timestamps")));
     }
-    let bundle = serde_json::from_value(value).map_err(|cause| damaged(cause.to_string()))?;
-    Ok(Bundle::Sigstore(Box::new(bundle)))
+    let entries = value.pointer_mut("/verificationMaterial/tlogEntries").map(Value::take);
+    if let Some(material) = value.get_mut("verificationMaterial").and_then(Value::as_object_mut) {
+        material.remove("tlogEntries");
+    }
+    let entries = match entries {
+        None | Some(Value::Null) => Vec::new(),
+        Some(list) => {
+            serde_json::from_value(list).map_err(|cause| damaged(format!("a log entry: {cause}")))?
+        }
+    };
+    let parts = serde_json::from_value(value).map_err(|cause| damaged(cause.to_string()))?;
+    Ok(Bundle::Sigstore(Box::new(Sigstore { parts, entries })))
 }
 
 fn is_known(media_type: &str) -> bool {
@@ -128,15 +149,6 @@ impl LegacyBundle {
     pub fn certificate_pem(&self) -> Option<Vec<u8>> {
         let text = self.cert.as_deref().filter(|text| !text.is_empty())?;
         Some(STANDARD.decode(text).unwrap_or_else(|_| text.as_bytes().to_vec()))
-    }
-}
-
-/// Short words for what a Sigstore bundle holds, for messages.
-pub(crate) fn content_name(bundle: &SigstoreBundle) -> &'static str {
-    match bundle.content {
-        SignatureContent::MessageSignature(_) => "message signature",
-        SignatureContent::DsseEnvelope(_) => "DSSE envelope",
-        _ => "unknown content",
     }
 }
 

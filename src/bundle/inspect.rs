@@ -24,7 +24,7 @@ use sigstore_types::bundle::{
 };
 use sigstore_types::dsse::DsseEnvelope;
 
-use super::Bundle;
+use super::{Bundle, LogEntry};
 use outline::{Outline, hex, present, unreadable};
 
 /// The payload type whose content is described, and not only measured.
@@ -38,16 +38,16 @@ const LENIENT: GeneralPurpose =
 pub fn describe(bundle: &Bundle) -> String {
     let mut outline = Outline::default();
     match bundle {
-        Bundle::Sigstore(bundle) => describe_sigstore(&mut outline, bundle),
+        Bundle::Sigstore(bundle) => describe_sigstore(&mut outline, &bundle.parts, &bundle.entries),
         Bundle::Legacy(bundle) => legacy::describe(&mut outline, bundle),
     }
     outline.into_text()
 }
 
-fn describe_sigstore(outline: &mut Outline, bundle: &SigstoreBundle) {
+fn describe_sigstore(outline: &mut Outline, bundle: &SigstoreBundle, entries: &[LogEntry]) {
     outline.line("Bundle Media Type", bundle.media_type);
     outline.group("Verification Material", "", |outline| {
-        describe_material(outline, &bundle.verification_material, bundle.media_type);
+        describe_material(outline, &bundle.verification_material, entries, bundle.media_type);
     });
     outline.group("Content", "", |outline| match &bundle.content {
         SignatureContent::MessageSignature(signature) => describe_message(outline, signature),
@@ -58,7 +58,12 @@ fn describe_sigstore(outline: &mut Outline, bundle: &SigstoreBundle) {
     });
 }
 
-fn describe_material(outline: &mut Outline, material: &VerificationMaterial, version: MediaType) {
+fn describe_material(
+    outline: &mut Outline,
+    material: &VerificationMaterial,
+    entries: &[LogEntry],
+    version: MediaType,
+) {
     match &material.content {
         VerificationMaterialContent::Certificate(content) => {
             outline.group("Content", "X.509 Certificate", |outline| {
@@ -93,9 +98,9 @@ fn describe_material(outline: &mut Outline, material: &VerificationMaterial, ver
         }
         _ => outline.line("Content", unreadable("a kind of material unknown here")),
     }
-    if !material.tlog_entries.is_empty() {
-        outline.group("Transparency Log Entries", material.tlog_entries.len(), |outline| {
-            for (index, entry) in material.tlog_entries.iter().enumerate() {
+    if !entries.is_empty() {
+        outline.group("Transparency Log Entries", entries.len(), |outline| {
+            for (index, entry) in entries.iter().enumerate() {
                 outline.group(&format!("Entry [{index}]"), "", |outline| {
                     log_entry::describe(outline, entry, version);
                 });

@@ -7,12 +7,10 @@ use super::*;
 use crate::verify::Material;
 
 fn good() -> String {
-    let json = message_signature_json(
-        Signatory::Hint(&STANDARD.encode([7; 32])),
-        &HashAlgorithm::Sha256.digest(b"x"),
-        b"signature",
-    );
-    String::from_utf8(json).unwrap()
+    let (hint, digest) = (STANDARD.encode([7; 32]), HashAlgorithm::Sha256.digest(b"x"));
+    let content = Content::Artifact(&digest, b"signature");
+    let draft = Draft { signatory: Signatory::Hint(&hint), content, entries: &[], timestamps: &[] };
+    String::from_utf8(draft.to_json()).unwrap()
 }
 
 fn refused(json: &str) -> Error {
@@ -26,7 +24,7 @@ fn reads_what_it_writes() {
     assert_eq!(material.signature, b"signature");
     assert_eq!(material.digest, Some(HashAlgorithm::Sha256.digest(b"x")));
     assert_eq!(material.hint, Some(STANDARD.encode([7; 32])));
-    let legacy = parse(&legacy_json(b"signature", None)).unwrap();
+    let legacy = parse(&legacy_json(b"signature", None, None)).unwrap();
     assert_eq!(Material::from_bundle(&legacy).unwrap().signature, b"signature");
 }
 
@@ -83,7 +81,7 @@ fn refuses_base64_that_is_not_canonical() {
     let json = json.replace(&STANDARD.encode(b"signature"), &canonical);
     assert!(parse(json.as_bytes()).is_ok());
     refused(&json.replace(&canonical, &canonical.replace("MQ==", "MR==")));
-    let legacy = String::from_utf8(legacy_json(b"signature1", None)).unwrap().replace("MQ==", "MR==");
+    let legacy = String::from_utf8(legacy_json(b"signature1", None, None)).unwrap().replace("MQ==", "MR==");
     assert!(Material::from_bundle(&parse(legacy.as_bytes()).unwrap()).is_err());
 }
 

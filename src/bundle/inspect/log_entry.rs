@@ -1,30 +1,33 @@
 //! Describes an entry of a transparency log.
 
-use sigstore_types::bundle::{InclusionProof, MediaType, TransparencyLogEntry};
+use sigstore_types::bundle::{InclusionProof, MediaType};
 
 use super::outline::{Outline, hex, present};
+use crate::bundle::LogEntry;
 
-pub(super) fn describe(outline: &mut Outline, entry: &TransparencyLogEntry, version: MediaType) {
-    outline.line("Log Index", entry.log_index);
-    outline.line("Log ID", hex(entry.log_id.key_id.as_bytes()));
-    outline.line("Kind", entry.kind_version.kind());
-    outline.line("Version", entry.kind_version.version());
-    integrated_time(outline, entry.integrated_time);
-    if let Some(promise) = &entry.inclusion_promise {
+pub(super) fn describe(outline: &mut Outline, entry: &LogEntry, version: MediaType) {
+    let (kind, kind_version) =
+        entry.kind.as_deref().and_then(|kind| kind.split_once(' ')).unwrap_or_default();
+    outline.line("Log Index", entry.index);
+    outline.line("Log ID", hex(&entry.log_id));
+    outline.line("Kind", kind);
+    outline.line("Version", kind_version);
+    integrated_time(outline, entry.integrated_time());
+    if let Some(promise) = &entry.promise {
         outline.group("Inclusion Promise", "", |outline| {
-            outline.line("Signed Entry Timestamp", present(promise.signed_entry_timestamp.len()));
+            outline.line("Signed Entry Timestamp", present(promise.len()));
         });
     }
-    if let Some(proof) = &entry.inclusion_proof {
+    if let Some(proof) = &entry.proof {
         outline.group("Inclusion Proof", "", |outline| describe_proof(outline, proof));
     }
-    if !entry.canonicalized_body.is_empty() {
-        outline.line("Canonicalized Body", present(entry.canonicalized_body.len()));
+    if !entry.body.is_empty() {
+        outline.line("Canonicalized Body", present(entry.body.len()));
     }
-    if version == MediaType::Bundle0_1 && entry.inclusion_promise.is_none() {
+    if version == MediaType::Bundle0_1 && entry.promise.is_none() {
         outline.warning("the entry has no inclusion promise, which a v0.1 bundle requires");
     }
-    if version != MediaType::Bundle0_1 && entry.inclusion_proof.is_none() {
+    if version != MediaType::Bundle0_1 && entry.proof.is_none() {
         outline.warning("the entry has no inclusion proof, which bundles from v0.2 on require");
     }
 }

@@ -131,7 +131,7 @@ fn says_why_a_statement_is_unreadable() {
 
 #[test]
 fn describes_the_bundle_that_cosign_inspect_refuses() {
-    let text = describe(&parse(&legacy_json(b"signature", None)).unwrap());
+    let text = describe(&parse(&legacy_json(b"signature", None, None)).unwrap());
     assert!(value(&text, "Bundle Media Type").starts_with("none"), "{text}");
     assert_eq!(value(&text, "Signature"), "Present (9 bytes)");
     let certificate = sigstore_types::DerCertificate::new(leaf_der()).to_pem();
@@ -213,7 +213,7 @@ fn describes_every_published_bundle() {
         let Ok(bundle) = parse(&std::fs::read(path).unwrap()) else { return };
         let Bundle::Sigstore(typed) = &bundle else { panic!("{} has no media type", path.display()) };
         let text = describe(&bundle);
-        assert_eq!(value(&text, "Bundle Media Type"), typed.media_type.as_str(), "{}", path.display());
+        assert_eq!(value(&text, "Bundle Media Type"), typed.parts.media_type.as_str(), "{}", path.display());
         assert!(!text.contains("unreadable"), "{}:\n{text}", path.display());
         described_count += 1;
     });

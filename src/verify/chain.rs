@@ -1,0 +1,96 @@
+//! Certificate paths (RFC 5280 6) at a given time, by rustls-webpki; what it leaves to its caller is checked here.
+
+use core::time::Duration;
+
+use countersign_core::certificate::Certificate;
+use jiff::Timestamp;
+use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use x509_cert::ext::pkix;
+
+/// id-kp-codeSigning, the value of its OBJECT IDENTIFIER.
+const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
+/// id-kp-timeStamping.
+const TIME_STAMPING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 8];
+
+/// What the certificate is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// Signing artifacts.
+    CodeSigning,
+    /// Signing timestamps.
+    TimeStamping,
+}
+
+/// Whether `leaf` was good for `usage` at `time`, with a path through `issuers`, whose last is the anchor.
+///
+/// # Errors
+/// The cause in words.
+pub(super) fn check(
+    leaf: &Certificate,
+    issuers: &[Certificate],
+    time: Timestamp,
+    usage: Usage,
+) -> Result<(), String> {
+    let Some((root, intermediates)) = issuers.split_last() else {
+        return Err("the authority has no certificates".to_owned());
+    };
+    key_usage(leaf)?;
+    // An anchor is trusted by being named; its own dates still say for how long.
+    window(root, time).map_err(|why| format!("the root {} {why}", root.subject()))?;
+    let anchor = CertificateDer::from(root.der());
+    let anchor =
+        anchor_from_trusted_cert(&anchor).map_err(|cause| format!("the root is unusable: {cause}"))?;
+    let intermediates: Vec<_> = intermediates.iter().map(|one| CertificateDer::from(one.der())).collect();
+    let leaf_der = CertificateDer::from(leaf.der());
+    let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|cause| cause.to_string())?;
+    let usage = KeyUsage::required(match usage {
+        Usage::CodeSigning => CODE_SIGNING,
+        Usage::TimeStamping => TIME_STAMPING,
+    });
+    let seconds = u64::try_from(time.as_second()).map_err(|_| "the time is before 1970".to_owned())?;
+    let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    end_entity
+        .verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &[anchor], &intermediates, time, usage, None, None)
+        .map(|_| ())
+        .map_err(|cause| cause.to_string())
+}
+
+/// A key usage extension, where there is one, allows signatures (RFC 5280 4.2.1.3).
+fn key_usage(leaf: &Certificate) -> Result<(), String> {
+    match leaf.x509().tbs_certificate.get::<pkix::KeyUsage>() {
+        Ok(Some((_, usage))) if !usage.digital_signature() => {
+            Err("its key usage does not allow signatures".to_owned())
+        }
+        Ok(_) => Ok(()),
+        Err(cause) => Err(format!("its key usage is damaged: {cause}")),
+    }
+}
+
+/// Whether the certificate's own dates hold, both ends included.
+pub(super) fn window(certificate: &Certificate, time: Timestamp) -> Result<(), String> {
+    let validity = &certificate.x509().tbs_certificate.validity;
+    let seconds =
+        |time: x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    let (start, end) = (seconds(validity.not_before), seconds(validity.not_after));
+    if time.as_second() < start {
+        return Err(format!("is not valid before {}, and the time is {time}", validity.not_before));
+    }
+    if time.as_second() > end {
+        return Err(format!("expired on {}, and the time is {time}", validity.not_after));
+    }
+    Ok(())
+}
+
+/// Holds a signature by a certificate's key against `message`, with whichever of `algorithms` fits that key.
+pub(super) fn verify_signature(
+    certificate: &Certificate,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), String> {
+    let der = CertificateDer::from(certificate.der());
+    let end_entity = EndEntityCert::try_from(&der).map_err(|cause| cause.to_string())?;
+    let matches = algorithms.iter().any(|one| end_entity.verify_signature(*one, message, signature).is_ok());
+    if matches { Ok(()) } else { Err("its signature does not match".to_owned()) }
+}

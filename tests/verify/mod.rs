@@ -1,0 +1,5 @@
+//! The verification engine against bundles that others published.
+
+mod documented;
+mod policies;
+mod vectors;
