@@ -1,0 +1,202 @@
+//! `attest-blob`: signs a statement about a file and writes it in a bundle.
+
+mod content;
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use countersign_core::error::Result;
+use countersign_core::whole_file::{self, WriteOptions};
+use countersign_core::{Algorithm, KeyUri};
+
+use super::Run;
+use super::flags::card::CardFlags;
+use super::flags::certificate::CertificateFlags;
+use super::flags::key::{PasswordFlags, parse_algorithm};
+use super::flags::services::ServiceFlags;
+use crate::bundle::{Content, timestamp_json};
+use crate::exit::Failure;
+use crate::report::Item;
+use crate::services::Testimony;
+use crate::sign::plan::bundle_path;
+use crate::sign::{SigningKey, choose_algorithm};
+use crate::verify::Envelope;
+use crate::{attest, backends};
+
+/// Attest a file: sign a statement about it and write a bundle
+#[derive(Debug, Args)]
+pub(crate) struct AttestBlob {
+    /// The file that the statement is about; - is standard input
+    #[arg(value_name = "FILE", required_unless_present_any = ["statement", "hash"])]
+    file: Option<String>,
+
+    /// What to say of it: a file, - is standard input
+    #[arg(long, value_name = "FILE", required_unless_present = "statement")]
+    predicate: Option<String>,
+
+    /// A whole in-toto statement instead of a predicate
+    #[arg(long, value_name = "FILE", conflicts_with = "predicate")]
+    statement: Option<String>,
+
+    /// The predicate's type: a short name such as slsaprovenance1, spdxjson or cyclonedx, or a URI
+    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
+    predicate_type: String,
+
+    /// The SHA-256 of the file in hexadecimal, where the file is elsewhere
+    #[arg(long, value_name = "HEX")]
+    hash: Option<String>,
+
+    /// The private key: a path, or a key URI
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+
+    #[command(flatten)]
+    card: CardFlags,
+
+    #[command(flatten)]
+    password: PasswordFlags,
+
+    /// Sign with this algorithm of Sigstore's registry instead of the key type's own
+    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
+    signing_algorithm: Option<Algorithm>,
+
+    #[command(flatten)]
+    certificate: CertificateFlags,
+
+    #[command(flatten)]
+    services: ServiceFlags,
+
+    /// With a timestamp authority: write its response to this file too, as Cosign's JSON
+    #[arg(long, value_name = "FILE", requires = "timestamp_server_url")]
+    rfc3161_timestamp_bundle: Option<PathBuf>,
+
+    /// Write the bundle here instead of beside the file
+    #[arg(long, value_name = "FILE")]
+    bundle: Option<PathBuf>,
+
+    /// Write the new bundle format; false prints the envelope, and --bundle then holds the old format
+    #[arg(long, default_value = "true")]
+    new_bundle_format: bool,
+
+    /// With --new-bundle-format=false: write the envelope to this file, not to standard output
+    #[arg(long, value_name = "FILE")]
+    output_signature: Option<PathBuf>,
+
+    /// Write the statement that was signed to this file
+    #[arg(long, value_name = "FILE")]
+    output_attestation: Option<PathBuf>,
+
+    /// Overwrite a bundle that exists
+    #[arg(long, short = 'y')]
+    yes: bool,
+}
+
+impl AttestBlob {
+    pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
+        let Some(key) = self.card.key(self.key.as_deref())? else {
+            return Err(Failure::usage_with_hint(
+                "attesting needs a key: keyless signing is still to come",
+                "pass --key; make one with: countersign generate-key-pair",
+            ));
+        };
+        let deadline = run.global.deadline();
+        let services = self.services.services(self.new_bundle_format, deadline)?;
+        if self.new_bundle_format && self.output_signature.is_some() {
+            return Err(Failure::usage_with_hint(
+                "--output-signature goes with the old format: the bundle holds the envelope",
+                "leave it out, or pass --new-bundle-format=false",
+            ));
+        }
+        let path = self.bundle_path()?;
+        // Everything that can be wrong with the statement is found before a key is opened or a PIN asked for.
+        let (name, digests, statement) = self.content(deadline)?;
+        let uri = KeyUri::parse(&key)?;
+        let inputs = [&self.file, &self.predicate, &self.statement];
+        let stdin_is_free = !inputs.into_iter().flatten().any(|input| input == "-");
+        let world = self.password.world(run, stdin_is_free);
+        let context = world.context();
+        let witnesses = self.services.witnesses(&services, self.yes, context.prompt, &context)?;
+        let signer = backends::find(&uri)?.open_signer(&uri, &context)?;
+        run.report.signing_key(signer.info());
+        let chosen = self.signing_algorithm.or_else(|| witnesses.preferred(signer.info()));
+        let algorithm = choose_algorithm(&*signer, chosen)?;
+        witnesses.accept(algorithm)?;
+        let certificate = self.certificate.of(signer.info(), deadline)?;
+        let envelope = attest::sign(&*signer, algorithm, statement)?;
+        let key = SigningKey { signer: &*signer, algorithm, certificate, witnesses };
+        // Nothing is written before every witness has answered.
+        let testimony = key.witness(Content::Envelope(&envelope), &envelope.signature)?;
+        let outputs = self.write(run, path.as_deref(), &key, &envelope, &testimony)?;
+        run.report.item(Item {
+            artifact: name,
+            outcome: "attested",
+            digests: digests.iter().map(ToString::to_string).collect(),
+            algorithm: Some(algorithm.name()),
+            outputs,
+            proven: testimony.proven,
+            not_proven: testimony.not_proven,
+            ..Item::default()
+        });
+        Ok(())
+    }
+
+    /// Writes what was asked for, and says so. Names that the user gave are overwritten, as in Cosign.
+    fn write(
+        &self,
+        run: &Run<'_>,
+        bundle: Option<&Path>,
+        key: &SigningKey<'_>,
+        envelope: &Envelope,
+        testimony: &Testimony,
+    ) -> Result<Vec<String>> {
+        let mut outputs = Vec::new();
+        let mut write = |what: &str, path: &Path, content: &[u8], overwrite: bool| {
+            whole_file::write(path, content, WriteOptions { mode: 0o644, overwrite, flush: false })?;
+            run.output.note(format!("Wrote {what} to file {}", path.display()));
+            outputs.push(path.display().to_string());
+            Ok::<_, countersign_core::Error>(())
+        };
+        if let Some(path) = &self.output_attestation {
+            write("statement", path, &envelope.payload, true)?;
+        }
+        if let Some(path) = bundle {
+            let bundle = match self.new_bundle_format {
+                true => key.bundle(Content::Envelope(envelope), testimony),
+                false => key.legacy_bundle(&envelope.to_json(), testimony),
+            };
+            write("bundle", path, &bundle, self.yes || self.bundle.is_some())?;
+        }
+        if let (Some(path), Some(timestamp)) = (&self.rfc3161_timestamp_bundle, testimony.timestamps.first())
+        {
+            write("timestamp", path, &timestamp_json(timestamp), true)?;
+        }
+        match &self.output_signature {
+            Some(path) => write("envelope", path, &envelope.to_json(), true)?,
+            None if !self.new_bundle_format => {
+                run.output.line(String::from_utf8_lossy(&envelope.to_json()))?;
+            }
+            None => {}
+        }
+        Ok(outputs)
+    }
+
+    fn bundle_path(&self) -> Result<Option<PathBuf>, Failure> {
+        match (&self.bundle, self.file.as_deref()) {
+            (Some(path), _) => Ok(Some(path.clone())),
+            (None, _) if !self.new_bundle_format => Ok(None),
+            (None, Some(file)) if file != "-" => {
+                let path = bundle_path(Path::new(file), None);
+                if path.exists() && !self.yes {
+                    return Err(Failure::usage_with_hint(
+                        format!("{} exists", path.display()),
+                        "pass --bundle to write elsewhere, or -y to overwrite it",
+                    ));
+                }
+                Ok(Some(path))
+            }
+            _ => Err(Failure::usage(
+                "there is no file name to write the bundle beside: say where with --bundle",
+            )),
+        }
+    }
+}
