@@ -2,15 +2,57 @@
 //! where it goes is [`plan`]'s.
 
 pub mod plan;
-pub mod signing_config;
 
 use std::time::Instant;
 
 use countersign_core::algorithm;
 use countersign_core::error::{Error, ErrorKind, Result};
-use countersign_core::{Algorithm, Digest, HashAlgorithm, Input, Signature, Signer};
+use countersign_core::{Algorithm, Certificate, Digest, HashAlgorithm, Input, Signature, Signer};
 
 use crate::artifact::{Artifact, Wanted, measure};
+use crate::bundle::{self, Content, Draft, Signatory};
+use crate::services::{Signed, Testimony, Witnesses};
+
+/// An opened key with all that its signatures need beside them.
+pub struct SigningKey<'a> {
+    /// The key.
+    pub signer: &'a dyn Signer,
+    /// How it signs.
+    pub algorithm: Algorithm,
+    /// Its certificate, DER.
+    pub certificate: Option<Vec<u8>>,
+    /// Who is asked to witness.
+    pub witnesses: Witnesses<'a>,
+}
+
+impl SigningKey<'_> {
+    /// Has a signature witnessed.
+    ///
+    /// # Errors
+    /// Those of [`Witnesses::ask`].
+    pub fn witness(&self, content: Content<'_>, signature: &[u8]) -> Result<Testimony> {
+        let key = &self.signer.info().public_key;
+        let certificate = self.certificate.as_deref();
+        self.witnesses.ask(&Signed { signature, content, key, certificate, algorithm: self.algorithm })
+    }
+
+    /// A bundle of version 0.3.
+    pub fn bundle(&self, content: Content<'_>, testimony: &Testimony) -> Vec<u8> {
+        let hint = self.signer.info().public_key.hint();
+        let signatory = self.certificate.as_deref().map_or(Signatory::Hint(&hint), Signatory::Certificate);
+        let Testimony { entries, timestamps, .. } = testimony;
+        Draft { signatory, content, entries, timestamps }.to_json()
+    }
+
+    /// Cosign's older bundle around a signature, or an envelope in its place. Beside a log entry it names the key.
+    pub fn legacy_bundle(&self, signature: &[u8], testimony: &Testimony) -> Vec<u8> {
+        let certificate = self.certificate.as_deref().and_then(|der| Certificate::from_der(der).ok());
+        let entry = testimony.entries.first();
+        let key = entry.map(|_| self.signer.info().public_key.to_pem());
+        let pem = certificate.map(|certificate| certificate.to_pem()).or(key);
+        bundle::legacy_json(signature, pem.as_deref(), entry)
+    }
+}
 
 /// A signature over a file, and the digest that its bundle states.
 #[derive(Debug)]

@@ -1,34 +1,31 @@
 //! `sign-blob`: signs files with one opened key and writes a bundle for each.
 
+mod signing;
+
 use std::io::Read;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::whole_file::{self, WriteOptions};
-use countersign_core::{Algorithm, Certificate, KeyUri, Location, Signer};
+use countersign_core::{Algorithm, KeyUri, Location};
 
 use super::Run;
 use super::flags::card::CardFlags;
-use super::flags::global::GlobalFlags;
+use super::flags::certificate::CertificateFlags;
 use super::flags::key::{PasswordFlags, parse_algorithm};
-use super::flags::switches::parse_bool;
+use super::flags::services::ServiceFlags;
 use crate::artifact::Artifact;
-use crate::batch;
-use crate::bundle::Signatory;
 use crate::exit::Failure;
 use crate::interrupt::Interrupt;
-use crate::output::Output;
 use crate::progress::Progress;
 use crate::report::{Item, Problem};
 use crate::sign::plan::{BUNDLE_ENDING, bundle_paths};
-use crate::sign::{SignedBlob, choose_algorithm, sign_blob};
-use crate::{backends, bundle, sign};
+use crate::sign::{SigningKey, choose_algorithm};
+use crate::{backends, batch};
+use signing::Signing;
 
 /// The longest list of files read by `--files-from`.
 const MAX_LIST_BYTES: u64 = 64 * 1024 * 1024;
@@ -66,18 +63,15 @@ pub(crate) struct SignBlob {
     #[arg(long, value_name = "DIR")]
     bundle_dir: Option<PathBuf>,
 
-    /// Record the signatures in a transparency log; still to come, so pass --tlog-upload=false
-    #[arg(long, default_value = "true")]
-    tlog_upload: bool,
+    #[command(flatten)]
+    certificate: CertificateFlags,
 
-    /// Take the services from Sigstore's own signing config
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(value_parser = parse_bool, hide = true)]
-    use_signing_config: Option<bool>,
+    #[command(flatten)]
+    services: ServiceFlags,
 
-    /// Take the services from this signing config; today one that names no service
-    #[arg(long, value_name = "FILE")]
-    signing_config: Option<PathBuf>,
+    /// With a timestamp authority: write its response to this file too, as Cosign's JSON
+    #[arg(long, value_name = "FILE", requires = "timestamp_server_url")]
+    rfc3161_timestamp: Option<PathBuf>,
 
     /// Write the new bundle format; false prints the signature, and --bundle then holds the old format
     #[arg(long, default_value = "true")]
@@ -114,7 +108,7 @@ impl SignBlob {
                 "pass --key; make one with: countersign generate-key-pair",
             ));
         };
-        self.demand_no_services(run.global.deadline())?;
+        let services = self.services.services(self.new_bundle_format, run.global.deadline())?;
         let jobs = self.jobs(run.global.deadline())?;
         let uri = KeyUri::parse(&key)?;
         let stdin_is_free = self.files_from.as_deref() != Some("-")
@@ -122,34 +116,15 @@ impl SignBlob {
         let backend = backends::find(&uri)?;
         let mut world = self.password.world(run, stdin_is_free);
         world.max_rate = self.max_rate;
-        let signer = backend.open_signer(&uri, &world.context())?;
+        let context = world.context();
+        let witnesses = self.services.witnesses(&services, self.yes, context.prompt, &context)?;
+        let signer = backend.open_signer(&uri, &context)?;
         run.report.signing_key(signer.info());
-        let algorithm = choose_algorithm(&*signer, self.signing_algorithm)?;
-        self.sign_all(run, &*signer, algorithm, jobs)
-    }
-
-    /// Cosign's default is to log the signature. Until logs are built, doing without must be said.
-    fn demand_no_services(&self, deadline: Option<Instant>) -> Result<(), Failure> {
-        if self.use_signing_config == Some(true) {
-            return Err(Failure::usage_with_hint(
-                "fetching Sigstore's own signing config is still to come",
-                "leave --use-signing-config out, or pass --use-signing-config=false",
-            ));
-        }
-        if let Some(path) = &self.signing_config {
-            if !self.new_bundle_format {
-                return Err(Failure::usage("--signing-config goes with the new bundle format only"));
-            }
-            return Ok(sign::signing_config::demand_no_service(path, deadline)?);
-        }
-        if !self.tlog_upload {
-            return Ok(());
-        }
-        Err(Failure::usage_with_hint(
-            "recording signatures in a transparency log is still to come",
-            "pass --tlog-upload=false, or a --signing-config that names no service: then nobody can see when it was \
-             signed, and verifying needs --insecure-ignore-tlog",
-        ))
+        let chosen = self.signing_algorithm.or_else(|| witnesses.preferred(signer.info()));
+        let algorithm = choose_algorithm(&*signer, chosen)?;
+        witnesses.accept(algorithm)?;
+        let certificate = self.certificate.of(signer.info(), run.global.deadline())?;
+        self.sign_all(run, &SigningKey { signer: &*signer, algorithm, certificate, witnesses }, jobs)
     }
 
     fn jobs(&self, deadline: Option<Instant>) -> Result<Vec<Job>, Failure> {
@@ -206,27 +181,20 @@ impl SignBlob {
             .collect())
     }
 
-    fn sign_all(
-        &self,
-        run: &mut Run<'_>,
-        signer: &dyn Signer,
-        algorithm: Algorithm,
-        jobs: Vec<Job>,
-    ) -> Result<(), Failure> {
+    fn sign_all(&self, run: &mut Run<'_>, key: &SigningKey<'_>, jobs: Vec<Job>) -> Result<(), Failure> {
         let total = jobs.len();
         let progress = Progress::new(total, || jobs.iter().map(size).sum());
         let interrupt = Interrupt::watch();
         let signing = Signing {
             flags: self,
-            signer,
-            algorithm,
+            key,
             output: run.output,
             progress: &progress,
             global: &run.global,
             alone: total == 1,
         };
         let stop = || interrupt.is_raised();
-        let results = batch::run(&jobs, threads(signer, algorithm), &stop, &|job| signing.sign(job));
+        let results = batch::run(&jobs, threads(key), &stop, &|job| signing.sign(job));
         drop(progress);
         let (mut failed, mut done) = (0, 0);
         let mut only_failure = None;
@@ -249,7 +217,7 @@ impl SignBlob {
             run.output.note(format!(
                 "Signed {} of {total} files with {}, {failed} failed{rest}",
                 done - failed,
-                signer.info().uri
+                key.signer.info().uri
             ));
         }
         match only_failure {
@@ -261,97 +229,19 @@ impl SignBlob {
     }
 }
 
-/// What each file is signed with, by whichever thread.
-struct Signing<'a> {
-    flags: &'a SignBlob,
-    signer: &'a dyn Signer,
-    algorithm: Algorithm,
-    output: &'a Output,
-    progress: &'a Progress,
-    global: &'a GlobalFlags,
-    /// Whether it is the only file.
-    alone: bool,
-}
-
-impl Signing<'_> {
-    fn sign(&self, job: &Job) -> Result<Item, Failure> {
-        self.progress.file(&job.artifact.name());
-        let signed = self.sign_and_write(job);
-        // A single file's failure is the command's own; among several it is told at once.
-        if let (Err(failure), false) = (&signed, self.alone) {
-            self.progress.suspend(|| self.output.failure_of_one(failure));
-        }
-        signed
-    }
-
-    fn sign_and_write(&self, job: &Job) -> Result<Item, Failure> {
-        let Self { flags, signer, algorithm, output, .. } = *self;
-        let signed = sign_blob(signer, algorithm, &job.artifact, self.global.deadline(), &|bytes| {
-            self.progress.add(bytes)
-        })?;
-        let mut outputs = Vec::new();
-        if let Some(path) = &job.bundle {
-            // A name that the user gave is overwritten, as in Cosign; one that we chose only with -y, even if it
-            // appeared since it was looked at.
-            let overwrite = flags.yes || flags.bundle.is_some();
-            write(path, &self.bundle_bytes(&signed), overwrite)?;
-            outputs.push(path.display().to_string());
-            let said = format!("Wrote bundle to file {}", path.display());
-            if self.alone { output.note(said) } else { output.debug(said) }
-        }
-        let signature = signed.signature.bytes();
-        if let Some(path) = &flags.output_signature {
-            write(
-                path,
-                &if flags.b64 { STANDARD.encode(signature).into_bytes() } else { signature.to_vec() },
-                true,
-            )?;
-            outputs.push(path.display().to_string());
-            output.note(format!("Wrote signature to file {}", path.display()));
-        } else if !flags.new_bundle_format {
-            if flags.b64 { output.line(STANDARD.encode(signature))? } else { output.bytes(signature)? }
-        }
-        Ok(Item {
-            artifact: job.artifact.name(),
-            outcome: "signed",
-            digests: vec![signed.digest.to_string()],
-            algorithm: Some(algorithm.name()),
-            outputs,
-            not_proven: vec!["that a transparency log holds the signature: none was asked".to_owned()],
-            ..Item::default()
-        })
-    }
-
-    fn bundle_bytes(&self, signed: &SignedBlob) -> Vec<u8> {
-        let (hint, certificate) =
-            (self.signer.info().public_key.hint(), self.signer.info().certificate.as_deref());
-        let signature = signed.signature.bytes();
-        if self.flags.new_bundle_format {
-            let signatory = certificate.map_or(Signatory::Hint(&hint), Signatory::Certificate);
-            bundle::message_signature_json(signatory, &signed.digest, signature)
-        } else {
-            let pem = certificate.and_then(|der| Certificate::from_der(der).ok()).map(|read| read.to_pem());
-            bundle::legacy_json(signature, pem.as_deref())
-        }
-    }
-}
-
 /// How many files are signed at once: a token or service answers several sooner than one after the other. A key in a file
 /// is quicker than reading is. Where whole messages are held in memory it is one at a time.
-fn threads(signer: &dyn Signer, algorithm: Algorithm) -> usize {
+fn threads(key: &SigningKey<'_>) -> usize {
     const STORE: usize = 8;
-    let info = signer.info();
-    if algorithm.signs_message() || info.hashes_itself.contains(&algorithm) {
+    let info = key.signer.info();
+    if key.algorithm.signs_message() || info.hashes_itself.contains(&key.algorithm) {
         return 1;
     }
     match info.location {
-        Location::File => 1,
-        Location::Token | Location::Service => STORE,
+        Location::File if key.witnesses.is_empty() => 1,
+        // What is asked over the network waits, and others may work meanwhile.
+        Location::File | Location::Token | Location::Service => STORE,
     }
-}
-
-fn write(path: &Path, content: &[u8], overwrite: bool) -> Result<(), Error> {
-    whole_file::write(path, content, WriteOptions { mode: 0o644, overwrite, flush: false })
 }
 
 fn size(job: &Job) -> u64 {

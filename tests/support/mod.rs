@@ -15,6 +15,7 @@ pub(crate) mod kubernetes;
 pub(crate) mod ministack;
 pub(crate) mod openbao;
 pub(crate) mod sample_plugin;
+pub(crate) mod sigstore;
 pub(crate) mod stand_in;
 pub(crate) mod tokens;
 

@@ -1,0 +1,124 @@
+//! Rekor version 1: `POST /api/v1/log/entries`, kinds `hashedrekord` 0.0.1 for artifacts and `dsse` 0.0.1 for envelopes.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use countersign_core::Certificate;
+use countersign_core::error::Result;
+use countersign_core::hexadecimal::from_hex;
+use countersign_core::http::Client;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Signed, damaged, digest, get, post, refused};
+use crate::bundle::{Content, LogEntry};
+
+const PATH: &str = "/api/v1/log/entries";
+/// The log holds the same entry already, and says where.
+const CONFLICT: u16 = 409;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    body: String,
+    integrated_time: i64,
+    #[serde(rename = "logID")]
+    log_id: String,
+    log_index: u64,
+    verification: Verification,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Verification {
+    inclusion_proof: Option<Proof>,
+    signed_entry_timestamp: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proof {
+    checkpoint: String,
+    hashes: Vec<String>,
+    log_index: u64,
+    root_hash: String,
+    tree_size: u64,
+}
+
+/// Adds the signature; where the log holds it already, fetches that entry.
+pub(in crate::services) fn add(client: &Client<'_>, signed: &Signed<'_>) -> Result<LogEntry> {
+    let answer = post(client, PATH, &proposal(signed)?)?;
+    let answer = match (answer.status, answer.location()) {
+        (CONFLICT, Some(location)) => {
+            // Only the name of the entry is taken from it: a log may stand behind another address.
+            let name = location.rsplit('/').next().unwrap_or_default();
+            if name.is_empty() || !name.chars().all(|letter| letter.is_ascii_hexdigit()) {
+                return Err(damaged(client, "its Location names no entry"));
+            }
+            get(client, &format!("{PATH}/{name}"))?
+        }
+        _ => answer,
+    };
+    if !answer.is_success() {
+        return Err(refused(client, &answer));
+    }
+    let value = crate::json::parse(&answer.body).map_err(|cause| damaged(client, cause))?;
+    let Some((1, Some((_, entry)))) = value.as_object().map(|map| (map.len(), map.iter().next())) else {
+        return Err(damaged(client, "it holds not exactly one"));
+    };
+    read(entry.clone()).map_err(|why| damaged(client, why))
+}
+
+fn proposal(signed: &Signed<'_>) -> Result<Value> {
+    let pem = match signed.certificate {
+        Some(der) => Certificate::from_der(der)?.to_pem(),
+        None => signed.key.to_pem(),
+    };
+    let pem = STANDARD.encode(pem);
+    Ok(match signed.content {
+        Content::Artifact(..) => {
+            let digest = digest(signed);
+            json!({
+                "apiVersion": "0.0.1",
+                "kind": "hashedrekord",
+                "spec": {
+                    "data": {"hash": {"algorithm": digest.algorithm().name(), "value": digest.hex()}},
+                    "signature": {"content": STANDARD.encode(signed.signature), "publicKey": {"content": pem}},
+                },
+            })
+        }
+        Content::Envelope(envelope) => {
+            let envelope = String::from_utf8_lossy(&envelope.to_json()).into_owned();
+            let proposed = json!({"envelope": envelope, "verifiers": [pem]});
+            json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}})
+        }
+    })
+}
+
+/// The entry in protobuf's JSON, as bundles hold it, and from that in our own form.
+fn read(entry: Value) -> std::result::Result<LogEntry, String> {
+    let entry: Entry = serde_json::from_value(entry).map_err(|cause| cause.to_string())?;
+    let body = STANDARD.decode(&entry.body).map_err(|cause| cause.to_string())?;
+    let body: Value = crate::json::parse(&body)?;
+    let base64 =
+        |text: &str| from_hex(text).map(|bytes| STANDARD.encode(bytes)).ok_or("a hash is no hexadecimal");
+    let mut value = json!({
+        "logIndex": entry.log_index.to_string(),
+        "logId": {"keyId": base64(&entry.log_id)?},
+        "kindVersion": {"kind": body["kind"], "version": body["apiVersion"]},
+        "integratedTime": entry.integrated_time.to_string(),
+        "inclusionPromise": {"signedEntryTimestamp": entry.verification.signed_entry_timestamp},
+        "canonicalizedBody": entry.body,
+    });
+    if let Some(proof) = entry.verification.inclusion_proof {
+        let hashes =
+            proof.hashes.iter().map(|hash| base64(hash)).collect::<std::result::Result<Vec<_>, _>>()?;
+        value["inclusionProof"] = json!({
+            "logIndex": proof.log_index.to_string(),
+            "rootHash": base64(&proof.root_hash)?,
+            "treeSize": proof.tree_size.to_string(),
+            "hashes": hashes,
+            "checkpoint": {"envelope": proof.checkpoint},
+        });
+    }
+    serde_json::from_value(value).map_err(|cause| cause.to_string())
+}
