@@ -2,14 +2,18 @@
 //!
 //! A command reads its flags, calls the library and prints. Rules about signatures stand elsewhere.
 
+mod attest_blob;
 mod bundle_inspect;
+mod by_policy;
 mod completion;
+mod conformance;
 mod demo;
 mod env_command;
 pub mod flags;
 mod generate_key_pair;
 mod help;
 mod import_key_pair;
+mod judge;
 mod keys;
 mod keys_attest;
 mod keys_certificate;
@@ -20,9 +24,11 @@ mod keys_import;
 mod piv_generate;
 mod piv_tool;
 mod pkcs11_tool;
+mod policy_command;
 mod public_key;
 mod sign_blob;
 mod verify_blob;
+mod verify_blob_attestation;
 mod version;
 
 use std::ffi::OsString;
@@ -38,7 +44,7 @@ use crate::report::{Destination, Report};
 use flags::global::GlobalFlags;
 use flags::{legacy, not_built, switches};
 
-/// Signs and verifies software artifacts with the key store you have: files today, HSMs, YubiKeys and cloud keys next.
+/// Signs and verifies software artifacts with the key store you have: files, HSMs, YubiKeys, cloud KMS, Vault, secrets of CI.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, disable_version_flag = true, disable_help_subcommand = true)]
 #[command(arg_required_else_help = true, args_override_self = true, infer_subcommands = false)]
@@ -51,8 +57,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    SignBlob(sign_blob::SignBlob),
-    VerifyBlob(verify_blob::VerifyBlob),
+    SignBlob(Box<sign_blob::SignBlob>),
+    VerifyBlob(Box<verify_blob::VerifyBlob>),
+    AttestBlob(Box<attest_blob::AttestBlob>),
+    VerifyBlobAttestation(Box<verify_blob_attestation::VerifyBlobAttestation>),
     GenerateKeyPair(generate_key_pair::GenerateKeyPair),
     ImportKeyPair(import_key_pair::ImportKeyPair),
     PublicKey(public_key::PublicKeyCommand),
@@ -61,9 +69,12 @@ enum Command {
     Pkcs11Tool(pkcs11_tool::Pkcs11Tool),
     PivTool(piv_tool::PivTool),
     Bundle(bundle_inspect::BundleCommand),
+    Policy(policy_command::PolicyCommand),
     Demo(demo::Demo),
     Env(env_command::EnvCommand),
     Completion(completion::Completion),
+    #[command(hide = true)]
+    Conformance(conformance::Conformance),
     Version(version::Version),
     Help(help::Help),
 }
@@ -179,6 +190,8 @@ impl Command {
         match self {
             Self::SignBlob(command) => command.execute(run),
             Self::VerifyBlob(command) => command.execute(run),
+            Self::AttestBlob(command) => command.execute(run),
+            Self::VerifyBlobAttestation(command) => command.execute(run),
             Self::GenerateKeyPair(command) => command.execute(run),
             Self::ImportKeyPair(command) => command.execute(run),
             Self::PublicKey(command) => command.execute(run),
@@ -186,9 +199,11 @@ impl Command {
             Self::Pkcs11Tool(command) => command.execute(run),
             Self::PivTool(command) => command.execute(run),
             Self::Bundle(command) => command.execute(run),
+            Self::Policy(command) => command.execute(run),
             Self::Demo(command) => command.execute(run),
             Self::Env(command) => command.execute(run),
             Self::Completion(command) => command.execute(run),
+            Self::Conformance(command) => command.execute(run),
             Self::Version(command) => command.execute(run),
             Self::Help(command) => command.execute(run),
         }

@@ -14,6 +14,7 @@
 //! `verify-blob` goes the same way and ends in [`verify`], which is pure: it decides, and touches nothing.
 
 pub mod artifact;
+pub mod attest;
 pub mod backends;
 pub mod batch;
 pub mod bundle;
@@ -21,9 +22,12 @@ pub mod commands;
 pub mod env;
 pub mod exit;
 pub mod interrupt;
+mod json;
 pub mod output;
+pub mod policy;
 pub mod progress;
 pub mod prompt;
 pub mod report;
+pub mod services;
 pub mod sign;
 pub mod verify;

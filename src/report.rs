@@ -60,7 +60,7 @@ struct Key {
 pub struct Item {
     /// Its name.
     pub artifact: String,
-    /// `signed`, `verified`, `refused`, `failed`, `skipped`.
+    /// `signed`, `attested`, `verified`, `refused`, `failed`, `skipped`.
     pub outcome: &'static str,
     /// Digests, as `sha256:…`.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -13,3 +13,4 @@ mod pkcs11;
 mod readme;
 mod streaming;
 mod support;
+mod verify;

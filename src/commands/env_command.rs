@@ -23,7 +23,6 @@ impl EnvCommand {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
         let mut variables: Vec<&Variable> = env::VARIABLES.iter().collect();
         variables.extend(backends::all().iter().flat_map(|backend| backend.variables()));
-        #[cfg(feature = "network")]
         variables.extend(countersign_core::http::VARIABLES);
         variables.sort_by_key(|variable| variable.name);
         for variable in variables {

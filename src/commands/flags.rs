@@ -1,8 +1,13 @@
 //! Flag groups that several commands share, and the machinery that makes our command line take Cosign's.
 
+pub mod beside;
 pub mod card;
+pub mod certificate;
 pub mod global;
+pub mod identity;
 pub mod key;
 pub mod legacy;
 pub mod not_built;
+pub mod services;
 pub mod switches;
+pub mod trust;

@@ -11,16 +11,19 @@ fn world() -> Option<World> {
 #[test]
 fn doing_without_a_log_must_be_said() {
     let Some(world) = world() else { return };
-    let words = ["transparency log is still to come", "hint: pass --tlog-upload=false"];
+    let words =
+        ["public transparency log by itself is still to come", "hint: name a log", "--tlog-upload=false"];
     world.refuse(&["sign-blob", "--key", "key.pem", "blob"], &words);
     world.refuse(&["sign-blob", "--key", "key.pem", "--tlog-upload=true", "blob"], &words);
     world.sign("blob");
     let verify = ["verify-blob", "--key", "key.pub", "blob"];
-    world.refuse(&verify, &["cannot verify blob", "log", "hint: pass --insecure-ignore-tlog", "unproven"]);
-    world.refuse(
-        &[&verify[..], &["--insecure-ignore-tlog=false"]].concat(),
-        &["hint: pass --insecure-ignore-tlog"],
-    );
+    world.refuse(&verify, &["needs a trusted root", "hint: ", "--insecure-ignore-tlog"]);
+    world.refuse(&[&verify[..], &["--insecure-ignore-tlog=false"]].concat(), &["--insecure-ignore-tlog"]);
+    // A trusted root without logs: then none holds the signature.
+    world.write("root.json", r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot.v0.2+json"}"#);
+    let words =
+        ["cannot verify blob", "log", "expected at least 1, found 0", "hint: pass --insecure-ignore-tlog"];
+    world.refuse(&[&verify[..], &["--trusted-root", "root.json"]].concat(), &words);
     let ended = world.run(&[&VERIFY[..], &["--key", "key.pub", "blob"]].concat()).ok();
     ended.says(&["WARNING: the transparency log is not checked", "Verified OK"]);
 }
@@ -36,8 +39,9 @@ fn signing_configs_serve_when_they_name_no_service() {
     world.write("tsa.json", config(r#","tsaUrls":[{"url":"https://tsa.example"}]"#));
     world.write("unknown.json", config(r#","surprise":1"#));
     let sign = |name: &'static str| ["sign-blob", "--key", "key.pem", "--signing-config", name, "blob"];
-    world.refuse(&sign("log.json"), &["log.json", "it names transparency logs", "hint: "]);
-    world.refuse(&sign("tsa.json"), &["tsa.json", "it names timestamp services", "hint: "]);
+    world
+        .refuse(&sign("log.json"), &["log.json", "its transparency logs: 0 of 1 can be asked now", "hint: "]);
+    world.refuse(&sign("tsa.json"), &["tsa.json", "its timestamp authorities: 0 of 1", "hint: "]);
     world.refuse(&sign("unknown.json"), &["unknown.json", "unknown field"]);
     world.refuse(&sign("blob"), &["cannot use the signing config blob"]);
     world.refuse(&sign("absent"), &["absent"]);
@@ -65,14 +69,11 @@ fn every_flag_can_come_from_a_variable() {
     generate.env("COSIGN_OUTPUT_KEY_PREFIX", "made").env("COSIGN_PASSWORD", "");
     world.end(&mut generate).ok();
     assert!(world.exists("made.key") && world.exists("made.pub"));
-    // What is not built is not ignored when a variable asks for it.
+    // What contradicts is not ignored when a variable asks for it.
     let mut verify =
         world.command(&[&VERIFY[..], &["--key", "key.pub", "--bundle", "b.json", "blob"]].concat());
     verify.env("COSIGN_CERTIFICATE_IDENTITY", "me@example.com");
-    world.refuse_command(
-        &mut verify,
-        &["--certificate-identity", "COSIGN_CERTIFICATE_IDENTITY", "not built yet"],
-    );
+    world.refuse_command(&mut verify, &["--certificate-identity", "each say who signed"]);
 }
 
 #[test]
@@ -109,16 +110,16 @@ fn identity_flags_are_never_silently_unused() {
         "--certificate-oidc-issuer=https://issuer.example",
         "--certificate-oidc-issuer-regexp=.*",
         "--certificate-github-workflow-ref=refs/heads/main",
-        "--certificate=key.pub",
-        "--certificate-chain=key.pub",
-        "--ca-roots=key.pub",
-        "--cert=key.pub",
         "--cert-identity=me@example.com",
+        "--certificate-extension=buildSignerURI=x",
     ] {
-        let name = flag.split('=').next().expect("a name").replace("--cert=", "--certificate");
-        let name = name.replace("--cert-", "--certificate-");
-        let name = if name == "--cert" { "--certificate" } else { &name };
-        world.refuse(&[&base[..], &[flag]].concat(), &[name, "not built yet"]);
+        let name = flag.split('=').next().expect("a name").replace("--cert-", "--certificate-");
+        world.refuse(&[&base[..], &[flag]].concat(), &[&name, "each say who signed"]);
+    }
+    for flag in
+        ["--certificate=key.pub", "--certificate-chain=key.pub", "--ca-roots=key.pub", "--cert=key.pub"]
+    {
+        world.refuse(&[&base[..], &[flag]].concat(), &["key.pub", "PUBLIC KEY"]);
     }
     let both = ["--signature", "x", "--bundle", "blob.sigstore.json"];
     world.refuse(&[&base[..], &both].concat(), &["--signature", "--bundle"]);
@@ -126,7 +127,7 @@ fn identity_flags_are_never_silently_unused() {
     world.refuse(&[&base[..], &two].concat(), &["--signing-algorithm", "--signature-digest-algorithm"]);
     world.refuse(
         &["verify-blob", "--insecure-ignore-tlog", "blob"],
-        &["verifying needs a key", "hint: pass --key"],
+        &["who should have signed", "hint: pass --key"],
     );
     world.refuse(&["sign-blob", "--tlog-upload=false", "blob"], &["signing needs a key", "hint: "]);
 }

@@ -1,6 +1,7 @@
 //! The command line: what each flag does, what is refused, what is printed.
 
 mod artifacts;
+mod attestations;
 mod batches;
 mod bundles;
 mod ended;
@@ -9,8 +10,10 @@ mod full_disk;
 mod interruption;
 mod key_files;
 mod passwords;
+mod policies;
 mod reports;
 mod schema;
+mod services;
 mod surface;
 mod transcripts;
 mod world;

@@ -52,7 +52,7 @@ const CARD: [&str; 7] = [
     "--report",
 ];
 
-const OUR_FLAGS: [(&str, &[&str]); 18] = [
+const OUR_FLAGS: [(&str, &[&str]); 20] = [
     ("piv-tool", &["--report"]),
     ("pkcs11-tool", &["--report"]),
     ("pkcs11-tool list-tokens", &["--report"]),
@@ -70,8 +70,37 @@ const OUR_FLAGS: [(&str, &[&str]); 18] = [
         ],
     ),
     (
-        "verify-blob",
+        "attest-blob",
         &["--signing-algorithm", "--allow-final-pin-try", "--password-source", "--wait", "--report"],
+    ),
+    (
+        "verify-blob",
+        &[
+            "--signing-algorithm",
+            "--certificate-extension",
+            "--certificate-identity-pattern",
+            "--certificate-oidc-issuer-pattern",
+            "--allow-final-pin-try",
+            "--password-source",
+            "--wait",
+            "--policy-file",
+            "--report",
+        ],
+    ),
+    (
+        "verify-blob-attestation",
+        &[
+            "--signing-algorithm",
+            "--certificate-extension",
+            "--certificate-identity-pattern",
+            "--certificate-oidc-issuer-pattern",
+            "--allow-final-pin-try",
+            "--password-source",
+            "--wait",
+            "--policy",
+            "--policy-file",
+            "--report",
+        ],
     ),
     (
         "generate-key-pair",
@@ -236,7 +265,10 @@ fn arguments(row: Row) -> Vec<&'static str> {
         (flag, _) => arguments.extend([flag, value(flag)]),
     }
     match row.command {
-        "sign-blob" | "verify-blob" | "bundle inspect" => arguments.push("absent-file"),
+        "attest-blob" if !["--predicate", "--statement"].contains(&row.flag) => {
+            arguments.extend(["--predicate=absent-file", "absent-file"]);
+        }
+        "sign-blob" | "verify-blob" | "bundle inspect" | "attest-blob" => arguments.push("absent-file"),
         "completion" => arguments.push("bash"),
         _ => {}
     }
@@ -248,7 +280,7 @@ fn value(flag: &str) -> &'static str {
     match flag {
         "--timeout" | "-t" => "1m",
         "--max-workers" => "2",
-        "--signature-digest-algorithm" => "sha256",
+        "--signature-digest-algorithm" | "--digestAlg" => "sha256",
         "--signing-algorithm" => "ecdsa-sha2-256-nistp256",
         _ => "x",
     }

@@ -3,10 +3,12 @@
 //! Begin with `matrix.tsv`, the table of who verifies whose signatures: [`table`] reads it, [`matrix`] runs it. [`keys`] is
 //! about key files, [`bytes`] about output that has to be Cosign's byte for byte, [`published`] about third parties' vectors.
 
+mod attestations;
 mod bytes;
 mod keys;
 mod matrix;
 mod openssl;
 mod published;
 mod rig;
+mod services;
 mod table;

@@ -13,7 +13,6 @@ use crate::exit::Failure;
 const COMMANDS: &[&str] = &[
     "attach",
     "attest",
-    "attest-blob",
     "clean",
     "copy",
     "debug",
@@ -34,7 +33,6 @@ const COMMANDS: &[&str] = &[
     "upload",
     "verify",
     "verify-attestation",
-    "verify-blob-attestation",
 ];
 
 /// Commands of the group `bundle` that are not built.
@@ -44,25 +42,20 @@ const BUNDLE_COMMANDS: &[&str] = &["create", "upgrade"];
 #[rustfmt::skip]
 const FLAGS: &[(&str, &[&str], &[&str])] = &[
     ("sign-blob", &[
-        "certificate", "certificate-chain", "fulcio-auth-flow", "fulcio-url", "identity-token",
-        "oidc-client-id", "oidc-client-secret-file", "oidc-issuer", "oidc-provider", "oidc-redirect-url",
-        "output-certificate", "rekor-url", "rfc3161-timestamp", "timestamp-client-cacert",
-        "timestamp-client-cert", "timestamp-client-key", "timestamp-server-name", "timestamp-server-url",
-        "trusted-root",
+        "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
+        "oidc-issuer", "oidc-provider", "oidc-redirect-url", "output-certificate", "timestamp-server-name",
     ], &[
         "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
-    ("verify-blob", &[
-        "ca-intermediates", "ca-roots", "certificate", "certificate-chain",
-        "certificate-github-workflow-name", "certificate-github-workflow-ref",
-        "certificate-github-workflow-repository", "certificate-github-workflow-sha",
-        "certificate-github-workflow-trigger", "certificate-identity", "certificate-identity-regexp",
-        "certificate-oidc-issuer", "certificate-oidc-issuer-regexp", "rekor-url", "rfc3161-timestamp",
-        "sct", "timestamp-certificate-chain", "trusted-root",
+    ("attest-blob", &[
+        "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
+        "oidc-issuer", "oidc-provider", "oidc-redirect-url", "output-certificate", "rekor-entry-type",
+        "timestamp-server-name",
     ], &[
-        "allow-certificate-chain", "experimental-oci11", "insecure-ignore-sct", "offline",
-        "private-infrastructure", "use-signed-timestamps",
+        "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
+    ("verify-blob", &["rekor-url", "sct"], &["experimental-oci11"]),
+    ("verify-blob-attestation", &["rekor-url", "sct"], &["experimental-oci11"]),
 ];
 
 /// Adds the rows to the command line, hidden from help.

@@ -1,0 +1,181 @@
+//! Flags that say where the signature is, and what comes with it.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use countersign_core::bounded;
+use countersign_core::certificate::Certificate;
+use countersign_core::error::{Error, ErrorKind};
+
+use crate::artifact::Artifact;
+use crate::bundle::{self, Bundle};
+use crate::exit::Failure;
+use crate::sign::plan::bundle_path;
+use crate::verify::Material;
+
+/// The largest signature, certificate or timestamp read: RSA 4096 in base64 has under a kilobyte, a timestamp six.
+const MAX_PART_BYTES: u64 = 64 * 1024;
+/// The largest envelope read: one of an SBOM reaches some tens of megabytes.
+const MAX_ENVELOPE_BYTES: u64 = bundle::MAX_BUNDLE_BYTES;
+
+/// The bundle, or the signature and its parts one by one.
+#[derive(Debug, Args)]
+pub struct BesideFlags {
+    /// The bundle of a single file; left out, FILE.sigstore.json is read for each. Several with --policy-file
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Vec<PathBuf>,
+
+    /// A signature without bundle: a file (of an attestation, its DSSE envelope), or the base64 itself
+    #[arg(long, value_name = "SIGNATURE", conflicts_with = "bundle")]
+    pub signature: Option<String>,
+
+    /// The signer's certificate beside a signature: PEM, DER or base64 of either
+    #[arg(long, alias = "cert", value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+
+    /// A signed timestamp beside a signature: an RFC 3161 response, or Cosign's JSON around one
+    #[arg(long, value_name = "FILE")]
+    pub rfc3161_timestamp: Option<PathBuf>,
+
+    /// Read bundles of either format; false takes the old one only, as Cosign does
+    #[arg(long, default_value = "true")]
+    pub new_bundle_format: bool,
+
+    /// Taken as in Cosign: chains in bundles are always read, and never trusted
+    #[arg(long)]
+    pub allow_certificate_chain: bool,
+}
+
+impl BesideFlags {
+    /// Whether a flag speaks of one artifact alone.
+    pub(crate) fn belongs_to_one(&self) -> bool {
+        let parts = self.certificate.is_some() || self.rfc3161_timestamp.is_some();
+        !self.bundle.is_empty() || self.signature.is_some() || parts
+    }
+
+    /// The signature of an artifact and what stands beside it.
+    ///
+    /// # Errors
+    /// Those of reading the files; a usage failure where the artifact has no name to derive the bundle's from, and
+    /// where the same thing is given twice and differs.
+    pub(crate) fn material(
+        &self,
+        artifact: &Artifact,
+        deadline: Option<Instant>,
+    ) -> Result<Material, Failure> {
+        let mut material = match &self.signature {
+            Some(signature) => Material::detached(&read_signature(signature, deadline)?)?,
+            None => match &self.bundle[..] {
+                [] => self.read_bundle(&beside(artifact)?, deadline)?,
+                [path] => self.read_bundle(path, deadline)?,
+                _ => {
+                    return Err(Failure::usage_with_hint(
+                        "several bundles for one file are several signatures, and one is asked for",
+                        "name one --bundle, or say with --policy-file how many must have signed",
+                    ));
+                }
+            },
+        };
+        if let Some(path) = &self.certificate {
+            let certificate = read_certificate(path, deadline)?;
+            let other = material.certificate.as_ref().is_some_and(|other| other.der() != certificate.der());
+            if other || material.key.as_ref().is_some_and(|key| key != certificate.public_key()) {
+                return Err(Failure::usage_with_hint(
+                    format!("the bundle has another certificate or key than {}", path.display()),
+                    "leave --certificate out, or verify another bundle",
+                ));
+            }
+            material.certificate = Some(certificate);
+        }
+        if let Some(path) = &self.rfc3161_timestamp {
+            material.timestamps.push(read_timestamp(path, deadline)?);
+        }
+        Ok(material)
+    }
+
+    /// Every signature of an artifact, each with its name.
+    ///
+    /// # Errors
+    /// Those of [`BesideFlags::material`].
+    pub(crate) fn materials(
+        &self,
+        artifact: &Artifact,
+        deadline: Option<Instant>,
+    ) -> Result<Vec<(String, Material)>, Failure> {
+        if self.bundle.len() < 2 {
+            let name = self
+                .bundle
+                .first()
+                .map_or_else(|| "the signature".to_owned(), |path| path.display().to_string());
+            return Ok(vec![(name, self.material(artifact, deadline)?)]);
+        }
+        let read = |path: &PathBuf| Ok((path.display().to_string(), self.read_bundle(path, deadline)?));
+        self.bundle.iter().map(read).collect()
+    }
+
+    fn read_bundle(&self, path: &Path, deadline: Option<Instant>) -> Result<Material, Failure> {
+        let bundle = bundle::load(path, deadline)?;
+        if !self.new_bundle_format && matches!(bundle, Bundle::Sigstore(_)) {
+            return Err(Failure::usage_with_hint(
+                format!("{} is a bundle of the new format", path.display()),
+                "leave --new-bundle-format=false out",
+            ));
+        }
+        let in_this_bundle = |error: Error| error.within(format!("cannot use the bundle {}", path.display()));
+        Ok(Material::from_bundle(&bundle).map_err(in_this_bundle)?)
+    }
+}
+
+/// The bundle beside a file.
+fn beside(artifact: &Artifact) -> Result<PathBuf, Failure> {
+    match artifact {
+        Artifact::Path(file) => Ok(bundle_path(file, None)),
+        Artifact::Stdin | Artifact::Digest(..) => {
+            Err(Failure::usage("name the bundle of this artifact with --bundle, or its --signature"))
+        }
+    }
+}
+
+/// A file's content; where there is no such file, the text itself, as Cosign reads it.
+fn read_signature(signature: &str, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
+    match bounded::read(Path::new(signature), MAX_ENVELOPE_BYTES, deadline) {
+        Ok(bytes) => Ok(bytes),
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && looks_like_base64(signature) => {
+            Ok(signature.as_bytes().to_vec())
+        }
+        Err(cause) => Err(Error::io("read the signature", signature, cause)),
+    }
+}
+
+/// Long enough for the shortest signature and of base64's letters: else it is the name of a missing file.
+fn looks_like_base64(text: &str) -> bool {
+    text.len() >= 80 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+/=".contains(c))
+}
+
+/// `--output-certificate` of Cosign writes base64 of PEM.
+pub(super) fn read_certificate(path: &Path, deadline: Option<Instant>) -> Result<Certificate, Error> {
+    let bytes = bounded::read(path, MAX_PART_BYTES, deadline)
+        .map_err(|cause| Error::io("read the certificate", path.display(), cause))?;
+    let bytes = STANDARD.decode(bytes.trim_ascii()).unwrap_or(bytes);
+    Certificate::from_pem_or_der(&bytes)
+        .map_err(|error| error.with_what(|_| format!("cannot read the certificate {}", path.display())))
+}
+
+/// Cosign's `--rfc3161-timestamp` holds base64 in JSON; a timestamp authority answers in DER.
+fn read_timestamp(path: &Path, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
+    let bytes = bounded::read(path, MAX_PART_BYTES, deadline)
+        .map_err(|cause| Error::io("read the timestamp", path.display(), cause))?;
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Ok(bytes);
+    }
+    let damaged = |why: String| {
+        Error::new(ErrorKind::Integrity, format!("cannot read the timestamp {}", path.display())).why(why)
+    };
+    let value = crate::json::parse(&bytes).map_err(damaged)?;
+    let text = value.get("SignedRFC3161Timestamp").and_then(serde_json::Value::as_str);
+    let text = text.ok_or_else(|| damaged("it has no SignedRFC3161Timestamp".to_owned()))?;
+    STANDARD.decode(text).map_err(|cause| damaged(cause.to_string()))
+}
