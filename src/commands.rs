@@ -13,6 +13,7 @@ pub mod flags;
 mod generate_key_pair;
 mod help;
 mod import_key_pair;
+mod initialize;
 mod judge;
 mod keys;
 mod keys_attest;
@@ -63,6 +64,7 @@ enum Command {
     VerifyBlobAttestation(Box<verify_blob_attestation::VerifyBlobAttestation>),
     GenerateKeyPair(generate_key_pair::GenerateKeyPair),
     ImportKeyPair(import_key_pair::ImportKeyPair),
+    Initialize(initialize::Initialize),
     PublicKey(public_key::PublicKeyCommand),
     Keys(keys::Keys),
     #[command(name = "pkcs11-tool")]
@@ -194,6 +196,7 @@ impl Command {
             Self::VerifyBlobAttestation(command) => command.execute(run),
             Self::GenerateKeyPair(command) => command.execute(run),
             Self::ImportKeyPair(command) => command.execute(run),
+            Self::Initialize(command) => command.execute(run),
             Self::PublicKey(command) => command.execute(run),
             Self::Keys(command) => command.execute(run),
             Self::Pkcs11Tool(command) => command.execute(run),

@@ -9,6 +9,7 @@ use countersign_core::Variable;
 use countersign_core::context::Environment;
 
 use crate::backends;
+use crate::trust::{self, parts};
 
 const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
     Variable { name, description, expects, sensitive: false }
@@ -27,6 +28,37 @@ pub const NO_COMMANDS: &str = "COUNTERSIGN_NO_COMMANDS";
 pub const VARIABLES: &[Variable] = &[
     secret(PASSWORD, "is the password of key files, in place of a prompt", "a password, which may be empty"),
     variable(NO_COMMANDS, "forbids commands that print passwords or log in", "any value but the empty one"),
+    variable(
+        trust::CACHE_VARIABLE,
+        "is where trusted roots are cached",
+        "a directory; else ~/.sigstore/root",
+    ),
+    variable(
+        trust::MIRROR_VARIABLE,
+        "is the TUF repository that trust comes from",
+        "an https address, or file:///DIRECTORY",
+    ),
+    variable(trust::ROOT_VARIABLE, "is the TUF root to begin from", "a root.json"),
+    variable(
+        parts::AUTHORITIES,
+        "is trusted to issue certificates, where --trusted-root is not given",
+        "a PEM file",
+    ),
+    variable(
+        parts::LOG,
+        "is the transparency log's key, where --trusted-root is not given",
+        "a public key in PEM",
+    ),
+    variable(
+        parts::CERTIFICATE_LOG,
+        "is the key of the log of certificates, where --trusted-root is not given",
+        "a public key in PEM or DER",
+    ),
+    variable(
+        parts::TIMESTAMPS,
+        "is the timestamp authority, where --trusted-root is not given",
+        "a PEM file",
+    ),
 ];
 
 /// The names of all variables that hold secrets: programs that we start do not inherit them.

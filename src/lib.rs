@@ -11,7 +11,8 @@
 //! 5. [`bundle`] puts it into the bytes that Cosign writes; the file appears whole or not at all.
 //! 6. [`output`] says so, [`report`] says it to machines, [`exit`] turns a failure into its code.
 //!
-//! `verify-blob` goes the same way and ends in [`verify`], which is pure: it decides, and touches nothing.
+//! `verify-blob` goes the same way, takes the trusted root from [`trust`] or a file, and ends in [`verify`], which is pure: it
+//! decides, and touches nothing.
 
 pub mod artifact;
 pub mod attest;
@@ -30,4 +31,5 @@ pub mod prompt;
 pub mod report;
 pub mod services;
 pub mod sign;
+pub mod trust;
 pub mod verify;

@@ -100,7 +100,6 @@ impl AttestBlob {
             ));
         };
         let deadline = run.global.deadline();
-        let services = self.services.services(self.new_bundle_format, deadline)?;
         if self.new_bundle_format && self.output_signature.is_some() {
             return Err(Failure::usage_with_hint(
                 "--output-signature goes with the old format: the bundle holds the envelope",
@@ -115,7 +114,8 @@ impl AttestBlob {
         let stdin_is_free = !inputs.into_iter().flatten().any(|input| input == "-");
         let world = self.password.world(run, stdin_is_free);
         let context = world.context();
-        let witnesses = self.services.witnesses(&services, self.yes, context.prompt, &context)?;
+        let services = self.services.services(self.new_bundle_format, &context)?;
+        let witnesses = self.services.witnesses(&services, self.new_bundle_format, self.yes, &context)?;
         let signer = backends::find(&uri)?.open_signer(&uri, &context)?;
         run.report.signing_key(signer.info());
         let chosen = self.signing_algorithm.or_else(|| witnesses.preferred(signer.info()));

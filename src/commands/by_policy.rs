@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use countersign_core::error::Result;
 use countersign_core::{KeyUri, OpenContext, PublicKey, TrustLevel};
 
-use super::flags::trust::TrustFlags;
+use super::Run;
+use super::flags::trust::{Needs, TrustFlags};
 use super::judge::{Judged, Verdict};
 use crate::artifact::{Artifact, measure};
 use crate::attest::policies::Policies;
@@ -13,7 +14,7 @@ use crate::backends;
 use crate::exit::Failure;
 use crate::policy::decide::{Signer, decide};
 use crate::policy::{self, PolicyFile, Who};
-use crate::verify::{Material, Trust};
+use crate::verify::{Evidence, Material, Trust};
 
 /// A policy, ready to judge by.
 pub(crate) struct PolicyInForce {
@@ -33,6 +34,7 @@ impl PolicyInForce {
     pub(crate) fn load(
         path: &Path,
         flags: &TrustFlags,
+        run: &mut Run<'_>,
         context: &OpenContext<'_>,
     ) -> Result<(Self, Trust), Failure> {
         let policy = policy::load(path, context.deadline)?;
@@ -47,12 +49,18 @@ impl PolicyInForce {
         let policies =
             policy.attestations.iter().map(|one| Policies::read(&relative(&one.policies), context));
         let policies = policies.collect::<Result<Vec<_>>>()?;
-        let needed = keys.iter().any(Option::is_none)
-            || policy.keys.iter().any(|evidence| evidence.logs + evidence.timestamps > 0);
+        let by_certificate = keys.iter().any(Option::is_none);
+        let demanded = |of: fn(&Evidence) -> usize| policy.keys.iter().any(|evidence| of(evidence) > 0);
+        let needs = Needs {
+            authorities: by_certificate,
+            logs: by_certificate || demanded(|evidence| evidence.logs),
+            certificate_logs: by_certificate,
+            timestamps: demanded(|evidence| evidence.timestamps),
+        };
         // The command line may name another copy of the root; both say who may be trusted, so it is the user's choice.
         let root: Option<PathBuf> =
             flags.trusted_root.clone().or(policy.trusted_root.as_ref().map(|root| directory.join(root)));
-        let trust = flags.load_with(root.as_deref(), needed, context.deadline)?;
+        let trust = flags.load_with(root.as_deref(), needs, run, context)?;
         Ok((Self { policy, keys, policies }, trust))
     }
 

@@ -8,9 +8,10 @@ use countersign_core::KeyUri;
 use super::Run;
 use super::flags::identity::IdentityFlags;
 use super::flags::key::PasswordFlags;
-use super::flags::trust::TrustFlags;
+use super::flags::trust::{TrustFlags, fetch};
 use crate::artifact::{Artifact, measure};
 use crate::exit::Failure;
+use crate::trust::{Refresh, Repository, STAGING};
 use crate::verify::{Material, Policy, Who, Window, plan, verify};
 use crate::{backends, bundle};
 
@@ -60,13 +61,17 @@ impl Conformance {
         let deadline = run.global.deadline();
         let artifact = Artifact::parse_or_digest(&step.artifact);
         let material = Material::from_bundle(&bundle::load(&step.bundle, deadline)?)?;
-        let trust = step.trust.load(true, deadline)?;
+        let world = step.password.world(run, true);
+        let context = world.context();
+        let trust = match step.staging && step.trust.trusted_root.is_none() {
+            true => fetch(&Repository::at(STAGING, None, context.environment)?, Refresh::Daily, &context)?,
+            false => step.trust.load(true, run, &context)?,
+        };
         let identities: Vec<_> = step.identity.identity()?.into_iter().collect();
         let key = match &step.key {
             Some(key) => {
                 let uri = KeyUri::parse(key)?;
-                let world = step.password.world(run, true);
-                Some(backends::find(&uri)?.verifying_key(&uri, &world.context())?.public_key)
+                Some(backends::find(&uri)?.verifying_key(&uri, &context)?.public_key)
             }
             None => None,
         };

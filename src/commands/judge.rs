@@ -102,28 +102,25 @@ impl SignerFlags {
                 ));
             }
             let world = self.password.world(run, stdin_is_free);
-            let (policy, trust) = PolicyInForce::load(path, &self.trust, &world.context())?;
+            let (policy, trust) = PolicyInForce::load(path, &self.trust, run, &world.context())?;
             return Ok(Accepted { trust, by: By::Policy(Box::new(policy)) });
         }
-        let trust = self.trust.load(identity.is_some(), run.global.deadline())?;
-        for text in &trust.unusable {
-            run.warning(format!("a part of the trusted root is of no use to this version: {text}"));
+        if key.is_none() && identity.is_none() {
+            return Err(Failure::usage_with_hint(
+                "verifying needs to know who should have signed",
+                "pass --key with the signer's public key, or --certificate-identity and --certificate-oidc-issuer",
+            ));
         }
+        let world = self.password.world(run, stdin_is_free);
+        let trust = self.trust.load(identity.is_some(), run, &world.context())?;
         let by = match (key, identity) {
             (Some(key), _) => {
                 let uri = KeyUri::parse(&key)?;
-                let world = self.password.world(run, stdin_is_free);
                 let key = backends::find(&uri)?.verifying_key(&uri, &world.context())?;
                 run.report.verifying_key(uri.to_string(), &key.public_key);
                 By::Key(uri, key)
             }
-            (None, Some(identity)) => By::Identities(vec![identity]),
-            (None, None) => {
-                return Err(Failure::usage_with_hint(
-                    "verifying needs to know who should have signed",
-                    "pass --key with the signer's public key, or --certificate-identity and --certificate-oidc-issuer",
-                ));
-            }
+            (None, identity) => By::Identities(identity.into_iter().collect()),
         };
         Ok(Accepted { trust, by })
     }

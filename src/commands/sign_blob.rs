@@ -108,7 +108,6 @@ impl SignBlob {
                 "pass --key; make one with: countersign generate-key-pair",
             ));
         };
-        let services = self.services.services(self.new_bundle_format, run.global.deadline())?;
         let jobs = self.jobs(run.global.deadline())?;
         let uri = KeyUri::parse(&key)?;
         let stdin_is_free = self.files_from.as_deref() != Some("-")
@@ -117,7 +116,8 @@ impl SignBlob {
         let mut world = self.password.world(run, stdin_is_free);
         world.max_rate = self.max_rate;
         let context = world.context();
-        let witnesses = self.services.witnesses(&services, self.yes, context.prompt, &context)?;
+        let services = self.services.services(self.new_bundle_format, &context)?;
+        let witnesses = self.services.witnesses(&services, self.new_bundle_format, self.yes, &context)?;
         let signer = backend.open_signer(&uri, &context)?;
         run.report.signing_key(signer.info());
         let chosen = self.signing_algorithm.or_else(|| witnesses.preferred(signer.info()));

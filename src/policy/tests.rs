@@ -1,3 +1,5 @@
+//! Policy files that are whole, and those that are refused.
+
 use super::*;
 
 const SIGNERS: &str = "version: 1\nsigners:\n  a: {key: a.pub}\n  b: {key: b.pub}\n  c: {key: c.pub}\n";

@@ -11,13 +11,12 @@ fn world() -> Option<World> {
 #[test]
 fn doing_without_a_log_must_be_said() {
     let Some(world) = world() else { return };
-    let words =
-        ["public transparency log by itself is still to come", "hint: name a log", "--tlog-upload=false"];
+    let words = ["tuf-repo-cdn.sigstore.dev", "hint: name the services", "--tlog-upload=false"];
     world.refuse(&["sign-blob", "--key", "key.pem", "blob"], &words);
     world.refuse(&["sign-blob", "--key", "key.pem", "--tlog-upload=true", "blob"], &words);
     world.sign("blob");
     let verify = ["verify-blob", "--key", "key.pub", "blob"];
-    world.refuse(&verify, &["needs a trusted root", "hint: ", "--insecure-ignore-tlog"]);
+    world.refuse(&verify, &["tuf-repo-cdn.sigstore.dev", "hint: ", "--insecure-ignore-tlog"]);
     world.refuse(&[&verify[..], &["--insecure-ignore-tlog=false"]].concat(), &["--insecure-ignore-tlog"]);
     // A trusted root without logs: then none holds the signature.
     world.write("root.json", r#"{"mediaType":"application/vnd.dev.sigstore.trustedroot.v0.2+json"}"#);

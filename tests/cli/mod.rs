@@ -16,4 +16,5 @@ mod schema;
 mod services;
 mod surface;
 mod transcripts;
+mod trust;
 mod world;

@@ -142,7 +142,10 @@ fn services_that_are_down_or_something_else_are_named() {
         [&key[..], &["--new-bundle-format=false", "--signing-config", services.signing_config(), "blob"]]
             .concat();
     world.refuse(&old, &["new bundle format only"]);
-    world.refuse(&with(&["--use-signing-config=true"]), &["still to come"]);
+    world.refuse(&with(&["--use-signing-config=true"]), &["tuf-repo-cdn.sigstore.dev", "--signing-config"]);
+    for other in ["--rekor-url=http://127.0.0.1:1", "--tlog-upload=false"] {
+        world.refuse(&with(&["--use-signing-config=true", other]), &["leave one of them out"]);
+    }
 }
 
 #[test]

@@ -52,7 +52,7 @@ const CARD: [&str; 7] = [
     "--report",
 ];
 
-const OUR_FLAGS: [(&str, &[&str]); 20] = [
+const OUR_FLAGS: [(&str, &[&str]); 21] = [
     ("piv-tool", &["--report"]),
     ("pkcs11-tool", &["--report"]),
     ("pkcs11-tool list-tokens", &["--report"]),
@@ -111,6 +111,7 @@ const OUR_FLAGS: [(&str, &[&str]); 20] = [
         &["--allow-final-pin-try", "--password-source", "--wait", "--import-password-source", "--report"],
     ),
     ("public-key", &["--allow-final-pin-try", "--password-source", "--wait", "--report"]),
+    ("initialize", &["--report"]),
     ("bundle inspect", &["--report"]),
     ("bundle", &["--report"]),
     ("completion", &["--report"]),
@@ -311,6 +312,7 @@ fn run(arguments: &[&str]) -> Answer {
     let mut command = Command::new("setsid");
     command.arg("--wait").arg(countersign.get_program()).args(countersign.get_args()).args(arguments);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &work).current_dir(&work);
+    support::stay_here(&mut command);
     support::hide_cards(&mut command);
     command.stdin(Stdio::null()).stdout(file(&stdout)).stderr(file(&stderr));
     let mut child = command.spawn().expect("setsid, of the package util-linux, starts");

@@ -12,3 +12,4 @@ mod published;
 mod rig;
 mod services;
 mod table;
+mod trust;

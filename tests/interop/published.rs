@@ -198,9 +198,9 @@ fn verifies_the_managed_key_cases_of_the_conformance_suite() {
         let output = ours(&[&VERIFY[..], &given, &[text(&artifact)]].concat(), "");
         assert!(output.status.success(), "{}: {}", case.display(), rig::said(&output));
         let refused = [
-            // Another file, and the proof of the log that this version does not give.
+            // Another file, and no word of whose log is believed.
             ([&VERIFY[..], &given, &[text(&key)]].concat(), "another artifact"),
-            ([&["verify-blob"], &given[..], &[text(&artifact)]].concat(), "--insecure-ignore-tlog"),
+            ([&["verify-blob"], &given[..], &[text(&artifact)]].concat(), "TUF repository"),
         ];
         for (arguments, words) in refused {
             let output = ours(&arguments, "");

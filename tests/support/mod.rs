@@ -18,15 +18,21 @@ pub(crate) mod sample_plugin;
 pub(crate) mod sigstore;
 pub(crate) mod stand_in;
 pub(crate) mod tokens;
+pub(crate) mod tuf;
 
 /// The built binary, in a clean environment, without input and without any card of this machine.
 pub(crate) fn countersign() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-    command.env_clear().stdin(Stdio::null());
+    command.env_clear().env("TUF_MIRROR", "https://127.0.0.1:9").stdin(Stdio::null());
     if !cards::is_inside() {
         hide_cards(&mut command);
     }
     command
+}
+
+/// Leads what goes to other machines to a proxy that is not there: no test asks Sigstore's public instance.
+pub(crate) fn stay_here(command: &mut Command) {
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "127.0.0.1,localhost,::1");
 }
 
 /// Leads the PC/SC library nowhere: a test must not spend the PIN tries of a developer's own card.

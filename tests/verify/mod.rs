@@ -1,5 +1,6 @@
 //! The verification engine against bundles that others published.
 
 mod documented;
+mod parts;
 mod policies;
 mod vectors;

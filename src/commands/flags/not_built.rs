@@ -20,7 +20,6 @@ const COMMANDS: &[&str] = &[
     "download",
     "generate",
     "generate-fig-spec",
-    "initialize",
     "load",
     "login",
     "manifest",

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use countersign_core::context::Prompt;
-use countersign_core::error::Error;
+use countersign_core::error::{Error, ErrorKind};
 use countersign_core::{OpenContext, Secret, bounded};
 
 use super::switches::parse_bool;
 use super::trust;
 use crate::exit::Failure;
 use crate::services::{LogVersion, Services, TimestampTls, Witnesses, config};
+use crate::trust::{Refresh, Repository, SIGNING_CONFIG};
 
 /// The largest file of certificates or a key read.
 const MAX_PEM_BYTES: u64 = 1024 * 1024;
+
+/// Where signatures go when nobody names a log and no signing config is wanted, as in Cosign.
+const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
 
 /// What is said before something becomes public for ever.
 const CONSENT: &str = "The signature, its key and the digest of what was signed will be public in the transparency log, \
@@ -28,9 +31,9 @@ pub struct ServiceFlags {
     #[arg(long, default_value = "true")]
     pub tlog_upload: bool,
 
-    /// Take the services from Sigstore's own signing config
+    /// Take the services from the signing config of the TUF repository in use; the default where no flag names one
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
-    #[arg(value_parser = parse_bool, hide = true)]
+    #[arg(value_parser = parse_bool, conflicts_with = "signing_config")]
     pub use_signing_config: Option<bool>,
 
     /// Take the services from this signing config
@@ -63,37 +66,53 @@ pub struct ServiceFlags {
 }
 
 impl ServiceFlags {
-    /// The services to ask, known before a key is touched.
+    /// The services to ask, known before a key is touched: those of a signing config, of the flags, or those that the TUF
+    /// repository in use names.
     ///
     /// # Errors
-    /// A usage failure where flags contradict each other or say of no log; those of the signing config.
-    pub(crate) fn services(&self, new_format: bool, deadline: Option<Instant>) -> Result<Services, Failure> {
-        if self.use_signing_config == Some(true) && self.signing_config.is_none() {
+    /// A usage failure where flags contradict each other; those of the signing config and of the repository.
+    pub(crate) fn services(&self, new_format: bool, context: &OpenContext<'_>) -> Result<Services, Failure> {
+        let has_address = self.rekor_url.is_some() || self.timestamp_server_url.is_some();
+        if self.use_signing_config == Some(true) && (has_address || !self.tlog_upload) {
             return Err(Failure::usage_with_hint(
-                "fetching Sigstore's own signing config is still to come",
-                "leave --use-signing-config out, or pass --use-signing-config=false",
+                "--use-signing-config takes all services from Sigstore's signing config, and another flag says which to ask",
+                "leave one of them out",
             ));
         }
+        let now = jiff::Timestamp::now();
         let mut services = match &self.signing_config {
             Some(_) if !new_format => {
                 return Err(Failure::usage("--signing-config goes with the new bundle format only"));
             }
-            Some(path) => config::load(path, jiff::Timestamp::now(), deadline)?,
+            Some(path) => config::load(path, now, context.deadline)?,
+            None if self.takes_config(new_format) => {
+                let repository = Repository::settled(context)?;
+                let config =
+                    repository.target(SIGNING_CONFIG, Refresh::Daily, context).map_err(unreachable)?;
+                let address = repository.address();
+                config::parse(&config, now).map_err(|error| {
+                    error.with_what(|_| format!("cannot use the signing config of {address}"))
+                })?
+            }
             None => Services {
-                logs: self.rekor_url.iter().map(|url| (url.clone(), LogVersion::One)).collect(),
+                logs: vec![(
+                    self.rekor_url.clone().unwrap_or_else(|| PUBLIC_LOG.to_owned()),
+                    LogVersion::One,
+                )],
                 timestamps: self.timestamp_server_url.iter().cloned().collect(),
             },
         };
         if !self.tlog_upload {
             services.logs.clear();
-        } else if self.signing_config.is_none() && services.logs.is_empty() {
-            return Err(Failure::usage_with_hint(
-                "finding the public transparency log by itself is still to come",
-                "name a log with --rekor-url or --signing-config; or pass --tlog-upload=false: then nobody can see when \
-                 it was signed, and verifying needs --insecure-ignore-tlog",
-            ));
         }
         Ok(services)
+    }
+
+    /// Whether the services are those of the TUF repository in use.
+    fn takes_config(&self, new_format: bool) -> bool {
+        let named =
+            self.signing_config.is_some() || self.rekor_url.is_some() || self.timestamp_server_url.is_some();
+        !named && self.tlog_upload && self.use_signing_config.unwrap_or(new_format)
     }
 
     /// Asks whether the signature may become public, and prepares the connections.
@@ -103,19 +122,24 @@ impl ServiceFlags {
     pub(crate) fn witnesses<'a>(
         &self,
         services: &Services,
+        new_format: bool,
         consents: bool,
-        prompt: &dyn Prompt,
         context: &OpenContext<'a>,
     ) -> Result<Witnesses<'a>, Failure> {
-        if !services.logs.is_empty() && !consents && !prompt.confirm(CONSENT)? {
+        if !services.logs.is_empty() && !consents && !context.prompt.confirm(CONSENT)? {
             return Err(Failure::usage_with_hint(
                 "nothing was signed: what a transparency log holds is public for ever, and nobody agreed to that",
                 "pass -y to agree, or --tlog-upload=false to sign without a log",
             ));
         }
         let trust = match &self.trusted_root {
-            Some(path) if !services.is_empty() => Some(trust::read(path, context.deadline)?),
-            _ => None,
+            _ if services.is_empty() => None,
+            Some(path) => Some(trust::read(path, context.deadline)?),
+            // Who names services and no root must believe them; those of the repository are held to its root.
+            None if self.takes_config(new_format) => {
+                Some(trust::fetch(&Repository::settled(context)?, Refresh::Daily, context)?)
+            }
+            None => None,
         };
         Ok(Witnesses::new(services, &self.tls(context.deadline)?, trust, context)?)
     }
@@ -134,5 +158,15 @@ impl ServiceFlags {
             _ => None,
         };
         Ok(TimestampTls { certificates, identity })
+    }
+}
+
+fn unreachable(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Timeout => error.hint(
+            "name the services with --signing-config, or a log with --rekor-url; or pass --tlog-upload=false: then nobody can \
+             see when it was signed, and verifying needs --insecure-ignore-tlog",
+        ),
+        _ => error,
     }
 }

@@ -4,21 +4,32 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
-use countersign_core::bounded;
 use countersign_core::certificate::{self, Certificate};
 use countersign_core::error::{Error, ErrorKind};
+use countersign_core::{OpenContext, bounded};
 
 use crate::commands::Run;
 use crate::exit::Failure;
+use crate::trust::parts::Parts;
+use crate::trust::{Refresh, Repository, TRUSTED_ROOT};
 use crate::verify::{Authority, Evidence, MAX_TRUSTED_ROOT_BYTES, Trust, Window};
 
 /// The largest file of certificates read.
 const MAX_CHAIN_BYTES: u64 = 1024 * 1024;
 
+/// The parts of trust that a verification cannot do without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Needs {
+    pub(crate) authorities: bool,
+    pub(crate) logs: bool,
+    pub(crate) certificate_logs: bool,
+    pub(crate) timestamps: bool,
+}
+
 /// What is trusted, and what must be proven.
 #[derive(Debug, Clone, Default, Args)]
 pub struct TrustFlags {
-    /// The trusted root: a JSON file with authorities and logs
+    /// The trusted root: a JSON file with authorities and logs. Without one: that of the TUF repository in use
     #[arg(long, value_name = "FILE")]
     pub trusted_root: Option<PathBuf>,
 
@@ -54,7 +65,7 @@ pub struct TrustFlags {
     #[arg(long, value_name = "FILE")]
     pub timestamp_certificate_chain: Option<PathBuf>,
 
-    /// Ask no server. Verifying itself never does
+    /// Ask no server, not even for the trusted root: the one that was fetched before must do
     #[arg(long)]
     pub offline: bool,
 }
@@ -104,36 +115,68 @@ impl TrustFlags {
         }
     }
 
-    /// The trust to verify with. Where a key signed and no witness is demanded, no trusted root is needed.
+    /// The trust to verify with. Where a key signed and no witness is demanded, none is needed.
     ///
     /// # Errors
-    /// Those of reading the files; a usage failure when there is no trusted root and it is needed.
-    pub(crate) fn load(&self, by_certificate: bool, deadline: Option<Instant>) -> Result<Trust, Failure> {
-        let own = self.certificate_chain.is_some() || self.ca_roots.is_some();
+    /// Those of the files, and of the TUF repository where no file says enough.
+    pub(crate) fn load(
+        &self,
+        by_certificate: bool,
+        run: &mut Run<'_>,
+        context: &OpenContext<'_>,
+    ) -> Result<Trust, Failure> {
         let evidence = self.evidence();
-        let lacking = evidence.logs > 0 || by_certificate && (!own || evidence.certificate_logs > 0);
-        self.load_with(self.trusted_root.as_deref(), lacking, deadline)
+        let certificate_logs = if by_certificate { evidence.certificate_logs } else { 0 };
+        let needs = Needs {
+            authorities: by_certificate,
+            logs: evidence.logs > 0,
+            certificate_logs: certificate_logs > 0,
+            timestamps: evidence.timestamps > 0,
+        };
+        let trust = self.load_with(self.trusted_root.as_deref(), needs, run, context)?;
+        for text in &trust.unusable {
+            run.warning(format!("a part of the trusted root is of no use to this version: {text}"));
+        }
+        Ok(trust)
     }
 
     /// The same with this trusted root.
     ///
     /// # Errors
-    /// Those of reading the files; a usage failure when there is no trusted root and `needed` says so.
+    /// As those of [`TrustFlags::load`].
     pub(crate) fn load_with(
         &self,
         root: Option<&Path>,
-        needed: bool,
-        deadline: Option<Instant>,
+        needs: Needs,
+        run: &mut Run<'_>,
+        context: &OpenContext<'_>,
     ) -> Result<Trust, Failure> {
+        let deadline = context.deadline;
+        let named = Parts::named(context);
         let mut trust = match root {
-            Some(path) => read(path, deadline)?,
-            None if needed => {
-                return Err(Failure::usage_with_hint(
-                    "verifying logs and certificates needs a trusted root",
-                    "pass --trusted-root with the instance's trusted_root.json; for a key alone, --insecure-ignore-tlog",
-                ));
+            Some(path) => {
+                // As in Cosign, a whole root stands above parts of one.
+                if let Some(variable) = named.first() {
+                    run.warning(format!(
+                        "{variable} is set and not used: the trusted root {} is",
+                        path.display()
+                    ));
+                }
+                read(path, deadline)?
             }
-            None => Trust::default(),
+            None => {
+                let parts = Parts::load(context)?;
+                let has_chain = self.certificate_chain.is_some() || self.ca_roots.is_some();
+                let lacking = needs.authorities && !has_chain && !parts.has_authorities()
+                    || needs.logs && !parts.has_log()
+                    || needs.certificate_logs && !parts.has_certificate_log()
+                    || needs.timestamps
+                        && self.timestamp_certificate_chain.is_none()
+                        && !parts.has_timestamps();
+                let mut trust = if lacking { self.fetch(context)? } else { Trust::default() };
+                parts.replace_in(&mut trust);
+                trust
+            }
         };
         let own = self.authorities(deadline)?;
         if !own.is_empty() {
@@ -144,6 +187,12 @@ impl TrustFlags {
             trust.timestamp_authorities = vec![authority(path, read_chain(path, deadline)?)];
         }
         Ok(trust)
+    }
+
+    /// The trusted root of the TUF repository in use.
+    fn fetch(&self, context: &OpenContext<'_>) -> Result<Trust, Error> {
+        let refresh = if self.offline { Refresh::Never } else { Refresh::Daily };
+        fetch(&Repository::settled(context)?, refresh, context)
     }
 
     fn authorities(&self, deadline: Option<Instant>) -> Result<Vec<Authority>, Failure> {
@@ -158,6 +207,27 @@ impl TrustFlags {
         let below = |root| intermediates.iter().cloned().chain([root]).collect();
         Ok(read_chain(path, deadline)?.into_iter().map(|root| authority(path, below(root))).collect())
     }
+}
+
+/// The trusted root of a TUF repository.
+///
+/// # Errors
+/// Those of the repository, and of a trusted root that cannot be read.
+pub(crate) fn fetch(
+    repository: &Repository,
+    refresh: Refresh,
+    context: &OpenContext<'_>,
+) -> Result<Trust, Error> {
+    let root = repository.target(TRUSTED_ROOT, refresh, context).map_err(|error| match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::Timeout => error.hint(
+            "without the network: pass --trusted-root; or --offline, if countersign initialize has run here. With a key, \
+             --insecure-ignore-tlog needs neither: that the signature is public is then unproven",
+        ),
+        _ => error,
+    })?;
+    let address = repository.address();
+    Trust::parse(&root)
+        .map_err(|error| error.with_what(|_| format!("cannot use the trusted root of {address}")))
 }
 
 fn authority(path: &Path, chain: Vec<Certificate>) -> Authority {
