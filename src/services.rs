@@ -34,6 +34,18 @@ pub struct Services {
     pub logs: Vec<(String, LogVersion)>,
     /// Timestamp authorities, each with its whole path.
     pub timestamps: Vec<String>,
+    /// What envelopes become in a log of version 1.
+    pub envelopes: EnvelopeEntry,
+}
+
+/// The kind of entry that an envelope becomes in a log of version 1; the second version has one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EnvelopeEntry {
+    /// `dsse` 0.0.1: hashes of envelope and payload.
+    #[default]
+    Dsse,
+    /// `intoto` 0.0.1, the older one.
+    Intoto,
 }
 
 /// What a timestamp authority asks to see and is trusted by, where TLS is not the system's.
@@ -43,6 +55,8 @@ pub struct TimestampTls {
     pub certificates: Option<Vec<u8>>,
     /// Our certificate and key, PEM, one after the other.
     pub identity: Option<std::sync::Arc<countersign_core::Secret>>,
+    /// The name that its server's certificate must bear, where it is not the address's.
+    pub server_name: Option<String>,
 }
 
 /// A signature to be witnessed.
@@ -77,6 +91,7 @@ pub struct Testimony {
 pub struct Witnesses<'a> {
     logs: Vec<(Client<'a>, LogVersion)>,
     authorities: Vec<Client<'a>>,
+    envelopes: EnvelopeEntry,
     /// The trusted root to verify the answers with.
     trust: Option<Trust>,
 }
@@ -107,6 +122,8 @@ impl<'a> Witnesses<'a> {
             certificates: tls.certificates.clone(),
             certificates_variable: "--timestamp-client-cacert",
             identity: tls.identity.clone(),
+            identity_named_by: Some("--timestamp-client-cert and --timestamp-client-key"),
+            server_name: tls.server_name.clone(),
             ..limited
         };
         let logs = services.logs.iter().map(|(url, version)| {
@@ -120,6 +137,7 @@ impl<'a> Witnesses<'a> {
         Ok(Self {
             logs: logs.collect::<Result<_>>()?,
             authorities: authorities.collect::<Result<_>>()?,
+            envelopes: services.envelopes,
             trust,
         })
     }
@@ -187,7 +205,7 @@ impl<'a> Witnesses<'a> {
         }
         for (log, version) in &self.logs {
             testimony.entries.push(match version {
-                LogVersion::One => rekor::one::add(log, signed)?,
+                LogVersion::One => rekor::one::add(log, signed, self.envelopes)?,
                 LogVersion::Two => rekor::two::add(log, signed)?,
             });
         }

@@ -36,6 +36,14 @@ impl SigningKey<'_> {
         self.witnesses.ask(&Signed { signature, content, key, certificate, algorithm: self.algorithm })
     }
 
+    /// Its certificate in PEM.
+    ///
+    /// # Errors
+    /// Those of a certificate that cannot be read.
+    pub fn certificate_pem(&self) -> Result<Option<String>> {
+        self.certificate.as_deref().map(|der| Ok(Certificate::from_der(der)?.to_pem())).transpose()
+    }
+
     /// A bundle of version 0.3.
     pub fn bundle(&self, content: Content<'_>, testimony: &Testimony) -> Vec<u8> {
         let hint = self.signer.info().public_key.hint();

@@ -17,7 +17,7 @@ use super::flags::services::ServiceFlags;
 use crate::bundle::{Content, timestamp_json};
 use crate::exit::Failure;
 use crate::report::Item;
-use crate::services::Testimony;
+use crate::services::{EnvelopeEntry, LogVersion, Services, Testimony};
 use crate::sign::plan::bundle_path;
 use crate::sign::{SigningKey, choose_algorithm};
 use crate::verify::Envelope;
@@ -65,6 +65,10 @@ pub(crate) struct AttestBlob {
 
     #[command(flatten)]
     services: ServiceFlags,
+
+    /// What the envelope becomes in a log of version 1
+    #[arg(long, value_name = "KIND", default_value = "dsse", value_parser = ["dsse", "intoto"])]
+    rekor_entry_type: String,
 
     /// With a timestamp authority: write its response to this file too, as Cosign's JSON
     #[arg(long, value_name = "FILE", requires = "timestamp_server_url")]
@@ -114,7 +118,8 @@ impl AttestBlob {
         let stdin_is_free = !inputs.into_iter().flatten().any(|input| input == "-");
         let world = self.password.world(run, stdin_is_free);
         let context = world.context();
-        let services = self.services.services(self.new_bundle_format, &context)?;
+        let mut services = self.services.services(self.new_bundle_format, &context)?;
+        services.envelopes = self.entry_kind(&services)?;
         let witnesses = self.services.witnesses(&services, self.new_bundle_format, self.yes, &context)?;
         let signer = backends::find(&uri)?.open_signer(&uri, &context)?;
         run.report.signing_key(signer.info());
@@ -166,6 +171,9 @@ impl AttestBlob {
             };
             write("bundle", path, &bundle, self.yes || self.bundle.is_some())?;
         }
+        if let (Some(path), Some(pem)) = (&self.certificate.output_certificate, key.certificate_pem()?) {
+            write("certificate", path, pem.as_bytes(), true)?;
+        }
         if let (Some(path), Some(timestamp)) = (&self.rfc3161_timestamp_bundle, testimony.timestamps.first())
         {
             write("timestamp", path, &timestamp_json(timestamp), true)?;
@@ -178,6 +186,19 @@ impl AttestBlob {
             None => {}
         }
         Ok(outputs)
+    }
+
+    fn entry_kind(&self, services: &Services) -> Result<EnvelopeEntry, Failure> {
+        if self.rekor_entry_type == "dsse" {
+            return Ok(EnvelopeEntry::Dsse);
+        }
+        if let Some((log, _)) = services.logs.iter().find(|(_, version)| *version == LogVersion::Two) {
+            return Err(Failure::usage_with_hint(
+                format!("{log} is a log of version 2, which has no entries of the kind intoto"),
+                "leave --rekor-entry-type out",
+            ));
+        }
+        Ok(EnvelopeEntry::Intoto)
     }
 
     fn bundle_path(&self) -> Result<Option<PathBuf>, Failure> {

@@ -101,7 +101,11 @@ pub(super) fn first_line(error: &clap::Error) -> String {
         _ => {
             let text = error.render().to_string();
             let first = text.lines().next().unwrap_or_default();
-            first.strip_prefix("error: ").unwrap_or(first).to_owned()
+            let first = first.strip_prefix("error: ").unwrap_or(first);
+            match error.get(ContextKind::ValidValue) {
+                Some(values) => format!("{first}: expected one of {values}"),
+                None => first.to_owned(),
+            }
         }
     }
 }

@@ -129,6 +129,7 @@ pub fn parse(bytes: &[u8], now: Timestamp) -> Result<Services> {
     Ok(Services {
         logs: logs.iter().map(|log| (log.url.clone(), version(log))).collect(),
         timestamps: timestamps.into_iter().map(|authority| authority.url).collect(),
+        ..Services::default()
     })
 }
 

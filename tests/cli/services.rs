@@ -201,6 +201,33 @@ fn a_certificate_of_an_own_authority_stands_in_the_bundle() {
         ))
         .ok();
     world.run(&["verify-blob", "--key", "key.pub", "--trusted-root", root, "blob"]).ok();
+    // The certificate by itself, in base64 as signatures are, or as it is.
+    world.run(&sign(&services, &["-y", "--certificate", "leaf.pem", "--output-certificate", "out"])).ok();
+    world.write("decoded", crate::cli::world::openssl(&["base64", "-d", "-A"], &world.read("out")));
+    assert_eq!(world.read("decoded"), world.read("leaf.pem"));
+    world
+        .run(&sign(&services, &["-y", "--certificate", "leaf.pem", "--output-cert", "out", "--b64=false"]))
+        .ok();
+    assert_eq!(world.read("out"), world.read("leaf.pem"));
+    let attest = [
+        "attest-blob",
+        "-y",
+        "--key",
+        "key.pem",
+        "--tlog-upload=false",
+        "--predicate",
+        "ext",
+        "--type",
+        "https://x",
+    ];
+    world.write("ext", "{}");
+    let certificate = ["--certificate", "leaf.pem", "--output-certificate", "out", "--bundle", "a"];
+    world.run(&[&attest[..], &certificate, &["blob"]].concat()).ok();
+    assert_eq!(world.read("out"), world.read("leaf.pem"));
+    world.refuse(
+        &sign(&services, &["-y", "--output-certificate", "out", "--bundle", "b"]),
+        &["cannot write out", "has no certificate", "--certificate"],
+    );
     world.refuse(
         &sign(&services, &["--certificate", "other-leaf.pem", "-y", "--bundle", "b"]),
         &["it holds the key", "hint: "],
@@ -209,6 +236,32 @@ fn a_certificate_of_an_own_authority_stands_in_the_bundle() {
         &sign(&services, &["--certificate", "leaf.pem", "--certificate-chain", "leaf.pem", "--bundle", "b"]),
         &["cannot sign with the certificate leaf.pem"],
     );
+}
+
+#[test]
+fn what_does_not_go_with_the_services_is_said_before_the_key_is_used() {
+    let Some((services, world)) = world() else { return };
+    world.write("predicate", "{}");
+    let attest = [
+        "attest-blob",
+        "-y",
+        "--key",
+        "missing.pem",
+        "--predicate",
+        "predicate",
+        "--rekor-entry-type=intoto",
+    ];
+    let config = ["--signing-config", services.signing_config(), "blob"];
+    world.refuse(&[&attest[..], &config].concat(), &["is a log of version 2", "intoto"]);
+    world.refuse(&[&attest[..6], &["--rekor-entry-type=x", "blob"]].concat(), &["dsse", "intoto"]);
+    let sign = ["sign-blob", "-y", "--key", "key.pem", "--tlog-upload=false", "--timestamp-server-url"];
+    let named = |url: &str, name: &str| {
+        let flags = [&sign[..], &[url, "--timestamp-server-name", name, "blob"]].concat();
+        world.run(&flags).failed(&[name]).stderr
+    };
+    assert!(named(services.tsa(), "tsa.example.com").contains("plain http"));
+    assert!(named("https://127.0.0.1:1/x", "no/name").contains("no host name"));
+    assert!(named("https://127.0.0.1:1/x", "tsa.example.com").contains("127.0.0.1:1"));
 }
 
 /// What the log or the authority answers once, in place of the other's.

@@ -11,5 +11,6 @@ mod openssl;
 mod published;
 mod rig;
 mod services;
+mod services1;
 mod table;
 mod trust;

@@ -13,6 +13,7 @@ mod pace;
 mod request;
 mod retry;
 mod runtime;
+mod server_name;
 mod trust;
 mod wire;
 
@@ -91,6 +92,8 @@ pub struct Options {
     pub identity: Option<Arc<Secret>>,
     /// What names that certificate, for hints; `None` where the service asks for none.
     pub identity_named_by: Option<&'static str>,
+    /// The name that the server's certificate must bear, where it is not the address's.
+    pub server_name: Option<String>,
     /// The most requests in a second when the context names no number; `None` where the service has no quota.
     pub max_rate: Option<NonZeroU32>,
     /// The largest body taken, in bytes.
@@ -109,6 +112,7 @@ impl Default for Options {
             certificates_variable: "SSL_CERT_FILE",
             identity: None,
             identity_named_by: None,
+            server_name: None,
             max_rate: None,
             max_answer_bytes: 4 * 1024 * 1024,
             is_transient: default_is_transient,
@@ -121,6 +125,8 @@ impl Default for Options {
 pub struct Client<'a> {
     caller: Caller<'a>,
     endpoint: Endpoint,
+    /// The endpoint, under the name that its certificate bears.
+    sending: Endpoint,
     options: Options,
     client: reqwest::Client,
     sent: AtomicUsize,
@@ -137,11 +143,11 @@ impl<'a> Client<'a> {
         let builder = new_builder();
         let builder = trust::certificates(builder, endpoint.is_plain(), &options, context)?;
         let builder = trust::identity(builder, &endpoint, &options)?;
-        let client = trust::proxy(builder, &endpoint, context)?
-            .build()
-            .map_err(|cause| failure::of_setup(&endpoint, &options, &cause))?;
+        let (builder, has_proxy) = trust::proxy(builder, &endpoint, context)?;
+        let (builder, sending) = server_name::apply(builder, &endpoint, &options, has_proxy, context)?;
+        let client = builder.build().map_err(|cause| failure::of_setup(&endpoint, &options, &cause))?;
         let caller = Caller::new(context, options.max_rate);
-        Ok(Self { caller, endpoint, options, client, sent: AtomicUsize::new(0) })
+        Ok(Self { caller, endpoint, sending, options, client, sent: AtomicUsize::new(0) })
     }
 
     /// Where it sends.
@@ -186,7 +192,7 @@ impl<'a> Client<'a> {
 
     /// One request and the redirects that stay on the host.
     fn send_once(&self, act: &str, request: &Request<'_>, context: &OpenContext<'_>) -> Result<Attempt> {
-        let mut url = self.endpoint.join(request.path)?;
+        let mut url = self.sending.join(request.path)?;
         for _ in 0..=MAX_REDIRECTS {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let attempt = wait(context, act, async || {
@@ -195,7 +201,7 @@ impl<'a> Client<'a> {
             })??;
             let Attempt::Answer(answer) = &attempt else { return Ok(attempt) };
             let Some(target) = answer.redirect(request.method)? else { return Ok(attempt) };
-            url = self.endpoint.same_origin(&url, target, act)?;
+            url = self.sending.same_origin(&url, target, act)?;
         }
         Err(Error::new(ErrorKind::Unsupported, format!("cannot {act}"))
             .why(format!("{} redirects in a circle", self.endpoint)))

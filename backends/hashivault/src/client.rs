@@ -16,11 +16,8 @@ use crate::settings::Settings;
 use crate::tls;
 use crate::uri::VaultUri;
 
-/// Variables of Vault's own tools that would make TLS trust everybody, or that we cannot honour.
-const NOT_HONOURED: [(&str, &str); 2] = [
-    ("SKIP_VERIFY", "TLS is checked all the same"),
-    ("TLS_SERVER_NAME", "the server's certificate must name its address"),
-];
+/// Variables of Vault's own tools that would make TLS trust everybody.
+const NOT_HONOURED: [(&str, &str); 1] = [("SKIP_VERIFY", "TLS is checked all the same")];
 
 /// A server, and who we are to it.
 pub(crate) struct Vault<'a> {
@@ -53,6 +50,7 @@ impl<'a> Vault<'a> {
             certificates_variable: "VAULT_CACERT",
             identity,
             identity_named_by: Some(tls::IDENTITY),
+            server_name: settings.text("TLS_SERVER_NAME").map(|(_, name)| name),
             is_transient: errors::is_transient,
             ..Options::default()
         };

@@ -44,6 +44,11 @@ pub(crate) const VARIABLES: &[Variable] = &[
     ),
     variable("VAULT_CLIENT_CERT", "is the certificate that TLS shows to Vault", "a file in PEM"),
     variable("VAULT_CLIENT_KEY", "is the key of that certificate, without a password", "a file in PEM"),
+    variable(
+        "VAULT_TLS_SERVER_NAME",
+        "is the name that the server's certificate must bear, if not the address's",
+        "a host name",
+    ),
     variable("VAULT_AUTH_METHOD", "chooses how to log in", "token, approle, jwt or kubernetes"),
     variable("VAULT_AUTH_PATH", "is where that method is mounted", "a path, as in approle"),
     variable("VAULT_ROLE_ID", "is the role for AppRole", "a role id"),

@@ -110,6 +110,7 @@ impl<'a> Cluster<'a> {
             certificates_variable: "certificate-authority in the kubeconfig",
             identity: access.identity,
             identity_named_by: Some("client-certificate and client-key in the kubeconfig"),
+            server_name: access.server_name,
             ..Options::default()
         };
         let http = Client::new(access.endpoint, options, context)?;

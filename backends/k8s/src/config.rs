@@ -41,6 +41,8 @@ pub(crate) struct Access {
     pub(crate) endpoint: Endpoint,
     pub(crate) certificates: Option<Vec<u8>>,
     pub(crate) identity: Option<Arc<Secret>>,
+    /// The name that the server's certificate bears, where it is not the address's.
+    pub(crate) server_name: Option<String>,
     /// The value of the header `Authorization`.
     pub(crate) bearer: Option<Secret>,
     /// For people: a context of a file, or the pod's account.
@@ -94,6 +96,7 @@ impl Access {
             endpoint: Endpoint::parse(&cluster.server, "the cluster's server in the kubeconfig")?,
             certificates,
             identity: shown.identity,
+            server_name: cluster.tls_server_name.clone(),
             bearer: shown.token.map(bearer),
             from: format!("context {name}"),
         })
@@ -117,6 +120,7 @@ impl Access {
             endpoint: Endpoint::parse(&format!("https://{host}:{port}"), "KUBERNETES_SERVICE_HOST")?,
             certificates: Some(read(&Path::new(ACCOUNT).join("ca.crt"), context)?),
             identity: None,
+            server_name: None,
             bearer: Some(bearer(Secret::new(token))),
             from: "the pod's own account".to_owned(),
         })
@@ -160,8 +164,8 @@ fn refuse_what_we_cannot(cluster: &Cluster, user: &User) -> Result<()> {
         )
         .hint("name its authority with certificate-authority"));
     }
-    if cluster.proxy_url.is_some() || cluster.tls_server_name.is_some() {
-        return Err(bad("proxy-url and tls-server-name of a cluster are not built"));
+    if cluster.proxy_url.is_some() {
+        return Err(bad("proxy-url of a cluster is not built").hint("name the proxy with HTTPS_PROXY"));
     }
     if user.username.is_some() || user.auth_provider.is_some() {
         return Err(

@@ -20,15 +20,27 @@ pub struct CertificateFlags {
     /// The certificates above it, in PEM, the root last: they are checked, and stay out of the bundle
     #[arg(long, alias = "cert-chain", value_name = "FILE", requires = "certificate")]
     pub certificate_chain: Option<PathBuf>,
+
+    /// Write the certificate of the signature to this file too, in PEM; in base64 of that where signatures are
+    #[arg(long, alias = "output-cert", value_name = "FILE")]
+    pub output_certificate: Option<PathBuf>,
 }
 
 impl CertificateFlags {
     /// The certificate (DER) to put beside a signature of this key: the one named, else the one its store has.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`] where it is another key's, or its chain does not hold now.
+    /// [`ErrorKind::Integrity`] where it is another key's, or its chain does not hold now; [`ErrorKind::NotFound`] where it is
+    /// to be written and there is none.
     pub(crate) fn of(&self, info: &KeyInfo, deadline: Option<Instant>) -> Result<Option<Vec<u8>>> {
-        let Some(path) = &self.certificate else { return Ok(info.certificate.clone()) };
+        let Some(path) = &self.certificate else {
+            if let (Some(output), None) = (&self.output_certificate, &info.certificate) {
+                return Err(Error::new(ErrorKind::NotFound, format!("cannot write {}", output.display()))
+                    .why(format!("the key {} has no certificate", info.uri))
+                    .hint("name one with --certificate, or leave --output-certificate out"));
+            }
+            return Ok(info.certificate.clone());
+        };
         let certificate = beside::read_certificate(path, deadline)?;
         let failed = |why: String| {
             Error::new(ErrorKind::Integrity, format!("cannot sign with the certificate {}", path.display()))

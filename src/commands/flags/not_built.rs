@@ -42,14 +42,13 @@ const BUNDLE_COMMANDS: &[&str] = &["create", "upgrade"];
 const FLAGS: &[(&str, &[&str], &[&str])] = &[
     ("sign-blob", &[
         "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
-        "oidc-issuer", "oidc-provider", "oidc-redirect-url", "output-certificate", "timestamp-server-name",
+        "oidc-issuer", "oidc-provider", "oidc-redirect-url",
     ], &[
         "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
     ("attest-blob", &[
         "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
-        "oidc-issuer", "oidc-provider", "oidc-redirect-url", "output-certificate", "rekor-entry-type",
-        "timestamp-server-name",
+        "oidc-issuer", "oidc-provider", "oidc-redirect-url",
     ], &[
         "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),

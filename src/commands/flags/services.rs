@@ -60,6 +60,10 @@ pub struct ServiceFlags {
     #[arg(long, value_name = "FILE", requires = "timestamp_client_cert")]
     pub timestamp_client_key: Option<PathBuf>,
 
+    /// The name that the timestamp server's TLS certificate must bear, where it is not its address's
+    #[arg(long, value_name = "NAME", requires = "timestamp_server_url")]
+    pub timestamp_server_name: Option<String>,
+
     /// Verify what the services answer with this trusted root
     #[arg(long, value_name = "FILE")]
     pub trusted_root: Option<PathBuf>,
@@ -77,6 +81,13 @@ impl ServiceFlags {
             return Err(Failure::usage_with_hint(
                 "--use-signing-config takes all services from Sigstore's signing config, and another flag says which to ask",
                 "leave one of them out",
+            ));
+        }
+        let plain = self.timestamp_server_url.as_deref().filter(|url| url.starts_with("http://"));
+        if let (Some(name), Some(url)) = (&self.timestamp_server_name, plain) {
+            return Err(Failure::usage_with_hint(
+                format!("{url} shows no certificate that could bear the name {name}: it is plain http"),
+                "leave --timestamp-server-name out, or name an address with https",
             ));
         }
         let now = jiff::Timestamp::now();
@@ -100,6 +111,7 @@ impl ServiceFlags {
                     LogVersion::One,
                 )],
                 timestamps: self.timestamp_server_url.iter().cloned().collect(),
+                ..Services::default()
             },
         };
         if !self.tlog_upload {
@@ -157,7 +169,7 @@ impl ServiceFlags {
             }
             _ => None,
         };
-        Ok(TimestampTls { certificates, identity })
+        Ok(TimestampTls { certificates, identity, server_name: self.timestamp_server_name.clone() })
     }
 }
 

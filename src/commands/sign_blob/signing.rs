@@ -61,6 +61,11 @@ impl Signing<'_> {
             let said = format!("Wrote bundle to file {}", path.display());
             if self.alone { output.note(said) } else { output.debug(said) }
         }
+        if let (Some(path), Some(pem)) = (&flags.certificate.output_certificate, key.certificate_pem()?) {
+            write(path, &if flags.b64 { STANDARD.encode(pem) } else { pem }.into_bytes(), true)?;
+            outputs.push(path.display().to_string());
+            output.note(format!("Wrote certificate to file {}", path.display()));
+        }
         if let (Some(path), Some(timestamp)) = (&flags.rfc3161_timestamp, testimony.timestamps.first()) {
             write(path, &timestamp_json(timestamp), true)?;
             outputs.push(path.display().to_string());

@@ -1,14 +1,16 @@
-//! Rekor version 1: `POST /api/v1/log/entries`, kinds `hashedrekord` 0.0.1 for artifacts and `dsse` 0.0.1 for envelopes.
+//! Rekor version 1: `POST /api/v1/log/entries`, kinds `hashedrekord` 0.0.1 for artifacts, `dsse` 0.0.1 or `intoto`
+//! 0.0.1 for envelopes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use countersign_core::Certificate;
 use countersign_core::error::Result;
 use countersign_core::hexadecimal::from_hex;
 use countersign_core::http::Client;
+use countersign_core::{Certificate, HashAlgorithm};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::super::EnvelopeEntry;
 use super::{Signed, damaged, digest, get, post, refused};
 use crate::bundle::{Content, LogEntry};
 
@@ -45,8 +47,12 @@ struct Proof {
 }
 
 /// Adds the signature; where the log holds it already, fetches that entry.
-pub(in crate::services) fn add(client: &Client<'_>, signed: &Signed<'_>) -> Result<LogEntry> {
-    let answer = post(client, PATH, &proposal(signed)?)?;
+pub(in crate::services) fn add(
+    client: &Client<'_>,
+    signed: &Signed<'_>,
+    envelopes: EnvelopeEntry,
+) -> Result<LogEntry> {
+    let answer = post(client, PATH, &proposal(signed, envelopes)?)?;
     let answer = match (answer.status, answer.location()) {
         (CONFLICT, Some(location)) => {
             // Only the name of the entry is taken from it: a log may stand behind another address.
@@ -68,7 +74,7 @@ pub(in crate::services) fn add(client: &Client<'_>, signed: &Signed<'_>) -> Resu
     read(entry.clone()).map_err(|why| damaged(client, why))
 }
 
-fn proposal(signed: &Signed<'_>) -> Result<Value> {
+fn proposal(signed: &Signed<'_>, envelopes: EnvelopeEntry) -> Result<Value> {
     let pem = match signed.certificate {
         Some(der) => Certificate::from_der(der)?.to_pem(),
         None => signed.key.to_pem(),
@@ -88,8 +94,18 @@ fn proposal(signed: &Signed<'_>) -> Result<Value> {
         }
         Content::Envelope(envelope) => {
             let envelope = String::from_utf8_lossy(&envelope.to_json()).into_owned();
-            let proposed = json!({"envelope": envelope, "verifiers": [pem]});
-            json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}})
+            match envelopes {
+                EnvelopeEntry::Dsse => {
+                    let proposed = json!({"envelope": envelope, "verifiers": [pem]});
+                    json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}})
+                }
+                EnvelopeEntry::Intoto => {
+                    let hash = HashAlgorithm::Sha256.digest(envelope.as_bytes());
+                    let hash = json!({"algorithm": "sha256", "value": hash.hex()});
+                    let spec = json!({"content": {"envelope": envelope, "hash": hash}, "publicKey": pem});
+                    json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": spec})
+                }
+            }
         }
     })
 }

@@ -83,6 +83,31 @@ fn a_certificate_that_the_server_does_not_take_is_named() {
 }
 
 #[test]
+fn a_certificate_with_another_name_is_taken_where_that_name_is_given() {
+    let Some(server) = OpenBao::shared() else { return };
+    // Its certificate bears 127.0.0.1 and vault.example.com, not this.
+    let address = server.variable("VAULT_TLS_ADDR").replace("127.0.0.1", "localhost");
+    let mut world = World::new(&[
+        ("VAULT_ADDR", address.as_str()),
+        ("VAULT_CACERT", server.variable("VAULT_CACERT")),
+        ("VAULT_TOKEN", server.token()),
+    ]);
+    world.refuse_sign(KEY, &["certificate not valid for name"]);
+    world.set("VAULT_TLS_SERVER_NAME", "vault.example.com");
+    world.sign(KEY, "b.json");
+    world.verify(KEY, "b.json");
+    world.set("VAULT_TLS_SERVER_NAME", "vault.example.org");
+    world.refuse_sign(KEY, &["certificate not valid for name"]);
+    world.set("VAULT_TLS_SERVER_NAME", "vault.example.com:1/x");
+    world.refuse_sign(KEY, &["as vault.example.com:1/x", "that is no host name"]);
+    // Where a proxy would look the name up.
+    world.set("VAULT_TLS_SERVER_NAME", "vault.example.com");
+    world.set("VAULT_ADDR", "https://192.0.2.1:8200");
+    world.set("HTTPS_PROXY", "http://127.0.0.1:1");
+    world.refuse_sign(KEY, &["a proxy stands between", "NO_PROXY"]);
+}
+
+#[test]
 fn a_directory_of_authorities_is_trusted() {
     let Some(server) = OpenBao::shared() else { return };
     let mut world =

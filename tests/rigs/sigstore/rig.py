@@ -124,5 +124,6 @@ def outside(directory, programs, cosign, owner):
         time.sleep(0.5)
 
 
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-{"inside": inside, "outside": outside}[sys.argv[1]](*sys.argv[2:])
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    {"inside": inside, "outside": outside}[sys.argv[1]](*sys.argv[2:])

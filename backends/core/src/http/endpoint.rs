@@ -48,6 +48,19 @@ impl Endpoint {
         self.0.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
     }
 
+    /// The port, the scheme's own where none is named.
+    pub(super) fn port(&self) -> u16 {
+        self.0.port_or_known_default().unwrap_or_default()
+    }
+
+    /// The same under another host name; `None` where that is none.
+    pub(super) fn under(&self, host: &str) -> Option<Self> {
+        let mut url = self.0.clone();
+        url.set_host(Some(host)).ok()?;
+        // A name with a port or path in it is cut by the URL's rules.
+        (url.host_str() == Some(host)).then_some(Self(url))
+    }
+
     /// Whether what is sent can be read on the way.
     pub fn is_plain(&self) -> bool {
         self.0.scheme() == "http"

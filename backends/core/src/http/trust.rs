@@ -59,20 +59,23 @@ pub fn load(path: &Path, name: &str, context: &OpenContext<'_>) -> Result<Vec<u8
         .map_err(|error| error.hint(format!("{name} names this file")))
 }
 
-/// Sets the proxy of the environment, or none: never one for this machine, as in Go.
+/// Sets the proxy of the environment, or none: never one for this machine, as in Go. Says whether one may be asked.
 pub(super) fn proxy(
     builder: ClientBuilder,
     endpoint: &Endpoint,
     context: &OpenContext<'_>,
-) -> Result<ClientBuilder> {
+) -> Result<(ClientBuilder, bool)> {
     // Without this reqwest would look by itself.
     let builder = builder.no_proxy();
     if endpoint.is_loopback() {
-        return Ok(builder);
+        return Ok((builder, false));
     }
     let names = if endpoint.is_plain() { PLAIN } else { TLS };
-    let except = first(EXCEPT, context).and_then(|(_, hosts)| NoProxy::from_string(&hosts));
-    with_proxy(builder, names, Proxy::all, except, context)
+    let listed = first(EXCEPT, context).map_or_else(String::new, |(_, hosts)| hosts);
+    let is_excepted = listed.split(',').any(|host| host.trim() == endpoint.host());
+    let has_proxy = first(names, context).is_some() && !is_excepted;
+    let builder = with_proxy(builder, names, Proxy::all, NoProxy::from_string(&listed), context)?;
+    Ok((builder, has_proxy))
 }
 
 /// Sets the proxies of the environment for a client of many hosts: never for this machine, nor for the addresses at which a
