@@ -44,7 +44,7 @@ pub enum EnvelopeEntry {
     /// `dsse` 0.0.1: hashes of envelope and payload.
     #[default]
     Dsse,
-    /// `intoto` 0.0.1, the older one.
+    /// `intoto` 0.0.2, the older one.
     Intoto,
 }
 

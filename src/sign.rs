@@ -52,13 +52,12 @@ impl SigningKey<'_> {
         Draft { signatory, content, entries, timestamps }.to_json()
     }
 
-    /// Cosign's older bundle around a signature, or an envelope in its place. Beside a log entry it names the key.
+    /// Cosign's older bundle around a signature, or an envelope in its place.
     pub fn legacy_bundle(&self, signature: &[u8], testimony: &Testimony) -> Vec<u8> {
         let certificate = self.certificate.as_deref().and_then(|der| Certificate::from_der(der).ok());
-        let entry = testimony.entries.first();
-        let key = entry.map(|_| self.signer.info().public_key.to_pem());
-        let pem = certificate.map(|certificate| certificate.to_pem()).or(key);
-        bundle::legacy_json(signature, pem.as_deref(), entry)
+        // Cosign takes nothing but a certificate in the place of one; a key is the verifier's to know.
+        let pem = certificate.map(|certificate| certificate.to_pem());
+        bundle::legacy_json(signature, pem.as_deref(), testimony.entries.first())
     }
 }
 

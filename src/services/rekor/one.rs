@@ -1,5 +1,5 @@
 //! Rekor version 1: `POST /api/v1/log/entries`, kinds `hashedrekord` 0.0.1 for artifacts, `dsse` 0.0.1 or `intoto`
-//! 0.0.1 for envelopes.
+//! 0.0.2 for envelopes.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::super::EnvelopeEntry;
 use super::{Signed, damaged, digest, get, post, refused};
 use crate::bundle::{Content, LogEntry};
+use crate::verify::Envelope;
 
 const PATH: &str = "/api/v1/log/entries";
 /// The log holds the same entry already, and says where.
@@ -92,21 +93,31 @@ fn proposal(signed: &Signed<'_>, envelopes: EnvelopeEntry) -> Result<Value> {
                 },
             })
         }
-        Content::Envelope(envelope) => {
-            let envelope = String::from_utf8_lossy(&envelope.to_json()).into_owned();
-            match envelopes {
-                EnvelopeEntry::Dsse => {
-                    let proposed = json!({"envelope": envelope, "verifiers": [pem]});
-                    json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}})
-                }
-                EnvelopeEntry::Intoto => {
-                    let hash = HashAlgorithm::Sha256.digest(envelope.as_bytes());
-                    let hash = json!({"algorithm": "sha256", "value": hash.hex()});
-                    let spec = json!({"content": {"envelope": envelope, "hash": hash}, "publicKey": pem});
-                    json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": spec})
-                }
+        Content::Envelope(envelope) => match envelopes {
+            EnvelopeEntry::Dsse => {
+                let envelope = String::from_utf8_lossy(&envelope.to_json()).into_owned();
+                let proposed = json!({"envelope": envelope, "verifiers": [pem]});
+                json!({"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": proposed}})
             }
-        }
+            EnvelopeEntry::Intoto => intoto(envelope, &pem),
+        },
+    })
+}
+
+/// The older kind. It takes the envelope's base64 texts in base64 once more.
+fn intoto(envelope: &Envelope, pem: &str) -> Value {
+    let twice = |bytes: &[u8]| STANDARD.encode(STANDARD.encode(bytes));
+    json!({
+        "apiVersion": "0.0.2",
+        "kind": "intoto",
+        "spec": {"content": {
+            "envelope": {
+                "payloadType": envelope.payload_type,
+                "payload": twice(&envelope.payload),
+                "signatures": [{"sig": twice(&envelope.signature), "publicKey": pem}],
+            },
+            "hash": {"algorithm": "sha256", "value": HashAlgorithm::Sha256.digest(&envelope.to_json()).hex()},
+        }},
     })
 }
 
