@@ -5,6 +5,7 @@ use countersign_core::KeyType;
 use super::rig::{self, ARTIFACT, CHANGED, Rig};
 use crate::support;
 use crate::support::sigstore::Sigstore;
+use crate::support::tokens::{PIN, Rig as _, SoftHsm, TOKEN};
 
 /// Every type that the log takes.
 const KEYS: [KeyType; 5] = [KeyType::P256, KeyType::P384, KeyType::P521, KeyType::Rsa2048, KeyType::Ed25519];
@@ -104,5 +105,37 @@ fn each_tool_verifies_the_others_witnessed_attestations() {
         .concat();
         support::succeed(&mut rig.ours(&verify));
         support::succeed(&mut rig.cosign(&verify));
+    }
+}
+
+/// A key in an HSM with a log and a timestamp authority, by the key's URI alone.
+#[test]
+fn a_token_signs_with_services_and_each_tool_verifies_the_other() {
+    let Some(services) = Sigstore::shared() else { return };
+    let Some(rig) = Rig::new() else { return };
+    let Some(token) = SoftHsm::new() else { return };
+    rig.write_public_keys(&token);
+    for (key, ours) in [(KeyType::P256, true), (KeyType::Rsa2048, true), (KeyType::P256, false)] {
+        let (label, module) = (rig::label(key), token.module().display());
+        let uri = format!("pkcs11:token={TOKEN};object={label}?module-path={module}&pin-value={PIN}");
+        let bundle = format!("token-{key}-{ours}.bundle");
+        let witnessed =
+            ["--signing-config", services.signing_config(), "--trusted-root", services.trusted_root()];
+        let sign = ["sign-blob", "-y", "--key", &uri, "--bundle", &bundle];
+        let sign = [&sign[..], &witnessed, &[ARTIFACT]].concat();
+        let mut command = if ours { rig.ours(&sign) } else { rig.cosign(&sign) };
+        let output = command.envs(token.environment()).output().expect("it starts");
+        assert!(output.status.success(), "{bundle}: {}", rig::said(&output));
+        for by_us in [true, false] {
+            let verify = |artifact: &str| {
+                let key = rig::public_of_token(key);
+                let verify = ["verify-blob", "--key", &key, "--bundle", &bundle, "--use-signed-timestamps"];
+                let verify = [&verify[..], &["--trusted-root", services.trusted_root(), artifact]].concat();
+                if by_us { rig.ours(&verify) } else { rig.cosign(&verify) }.output().expect("it starts")
+            };
+            let answer = verify(ARTIFACT);
+            assert!(answer.status.success(), "{bundle} by us {by_us}: {}", rig::said(&answer));
+            assert!(!verify(CHANGED).status.success(), "{bundle} by us {by_us}: another file verifies");
+        }
     }
 }
