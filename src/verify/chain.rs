@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use countersign_core::certificate::Certificate;
+use der::oid::db::rfc5280;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
@@ -36,6 +37,7 @@ pub(super) fn check(
         return Err("the authority has no certificates".to_owned());
     };
     key_usage(leaf)?;
+    extended_key_usage(leaf, usage)?;
     // An anchor is trusted by being named; its own dates still say for how long.
     window(root, time).map_err(|why| format!("the root {} {why}", root.subject()))?;
     let anchor = CertificateDer::from(root.der());
@@ -44,7 +46,8 @@ pub(super) fn check(
     let intermediates: Vec<_> = intermediates.iter().map(|one| CertificateDer::from(one.der())).collect();
     let leaf_der = CertificateDer::from(leaf.der());
     let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|cause| cause.to_string())?;
-    let usage = KeyUsage::required(match usage {
+    // An authority without the extension may issue for any usage (RFC 5280 4.2.1.12); one that has it is held to it.
+    let usage = KeyUsage::required_if_present(match usage {
         Usage::CodeSigning => CODE_SIGNING,
         Usage::TimeStamping => TIME_STAMPING,
     });
@@ -64,6 +67,19 @@ fn key_usage(leaf: &Certificate) -> Result<(), String> {
         }
         Ok(_) => Ok(()),
         Err(cause) => Err(format!("its key usage is damaged: {cause}")),
+    }
+}
+
+/// The certificate itself must name the usage: one that names none was not issued for signatures.
+fn extended_key_usage(leaf: &Certificate, usage: Usage) -> Result<(), String> {
+    let (wanted, name) = match usage {
+        Usage::CodeSigning => (rfc5280::ID_KP_CODE_SIGNING, "signing code"),
+        Usage::TimeStamping => (rfc5280::ID_KP_TIME_STAMPING, "signing timestamps"),
+    };
+    match leaf.x509().tbs_certificate.get::<pkix::ExtendedKeyUsage>() {
+        Ok(Some((_, usages))) if usages.0.contains(&wanted) => Ok(()),
+        Ok(_) => Err(format!("it is not for {name} (extended key usage)")),
+        Err(cause) => Err(format!("its extended key usage is damaged: {cause}")),
     }
 }
 
