@@ -1,6 +1,9 @@
-//! The verification engine against bundles that others published.
+//! The verification engine against bundles that others published, and against bundles that were forged to fool it.
 
+mod attacks;
 mod documented;
+mod forge;
+mod honest;
 mod parts;
 mod policies;
 mod vectors;
