@@ -18,6 +18,8 @@ use crate::bundle::LogEntry;
 pub(super) struct Held<'a> {
     /// The log that holds it.
     pub(super) log: &'a Log,
+    /// Where, as far as that is proven.
+    pub(super) index: Option<u64>,
     /// When the log took it, under its signature.
     pub(super) integrated: Option<Timestamp>,
 }
@@ -43,6 +45,9 @@ pub(super) fn check<'a>(
         _ => {}
     }
     let mut integrated = None;
+    // Under a promise the index counts the whole log; without one, nothing vouches for another than the proof's.
+    let in_the_tree = entry.proof.as_ref().is_some_and(|proof| proof.log_index.get() == entry.index);
+    let index = Some(entry.index).filter(|_| entry.promise.is_some() || in_the_tree);
     // The same log may stand in the trusted root several times, with one window a key or a period.
     let mut log = None;
     if let Some(promise) = &entry.promise {
@@ -71,9 +76,9 @@ pub(super) fn check<'a>(
         let at_that_time = logs.iter().find(|one| one.key == log.key && one.window.contains(time));
         let log =
             at_that_time.ok_or_else(|| Check::LogWindow.refuse(log.window.words(), time.to_string()))?;
-        return Ok(Some(Held { log, integrated }));
+        return Ok(Some(Held { log, index, integrated }));
     }
-    Ok(Some(Held { log, integrated }))
+    Ok(Some(Held { log, index, integrated }))
 }
 
 /// What a promise is over: four fields of the entry in canonical JSON (RFC 8785).

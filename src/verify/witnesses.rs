@@ -149,10 +149,11 @@ fn logs(
             continue;
         };
         let name = &held.log.name;
+        let place = held.index.map_or_else(String::new, |index| format!(" at index {index}"));
         match held.integrated {
             Some(time) => {
                 witnessed.times.push((time, name.clone()));
-                witnessed.proven.push(format!("{name} holds it at index {} since {time}", entry.index));
+                witnessed.proven.push(format!("{name} holds it{place} since {time}"));
             }
             None => {
                 // Without a time of its own, the log's key must have been valid at the times that others prove.
@@ -160,7 +161,7 @@ fn logs(
                 if let Some((time, _)) = outside {
                     return Err(Check::LogWindow.refuse(held.log.window.words(), time.to_string()));
                 }
-                witnessed.proven.push(format!("{name} holds it at index {}", entry.index));
+                witnessed.proven.push(format!("{name} holds it{place}"));
             }
         }
         if !counted.iter().any(|other| other.id == held.log.id || other.key == held.log.key) {

@@ -112,6 +112,10 @@ fn e2_03_a_body_other_than_the_one_promised_or_in_the_tree() {
     // Another place in the log than the one promised.
     promised.with(&format!("{ENTRY}/logIndex"), "105").refused(Check::LogPromise);
     tiled.with(&format!("{ENTRY}/logIndex"), "5").refused(Check::LogInclusion);
+    // Without a promise nothing vouches for the index in the whole log, and nothing is said of it.
+    let unpromised = Case::logged(&Signer::bare()).with(&format!("{ENTRY}/inclusionPromise"), Value::Null);
+    let proven = unpromised.with(&format!("{ENTRY}/logIndex"), "999").accepted().proven;
+    assert!(proven.iter().any(|fact| fact.ends_with("log.forge.example holds it")), "{proven:?}");
 }
 
 #[test]
