@@ -45,7 +45,7 @@ pub(super) fn check(
         anchor_from_trusted_cert(&anchor).map_err(|cause| format!("the root is unusable: {cause}"))?;
     let intermediates: Vec<_> = intermediates.iter().map(|one| CertificateDer::from(one.der())).collect();
     let leaf_der = CertificateDer::from(leaf.der());
-    let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|cause| cause.to_string())?;
+    let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|cause| words(&cause))?;
     // An authority without the extension may issue for any usage (RFC 5280 4.2.1.12); one that has it is held to it.
     let usage = KeyUsage::required_if_present(match usage {
         Usage::CodeSigning => CODE_SIGNING,
@@ -56,7 +56,35 @@ pub(super) fn check(
     end_entity
         .verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &[anchor], &intermediates, time, usage, None, None)
         .map(|_| ())
-        .map_err(|cause| cause.to_string())
+        .map_err(|cause| words(&cause))
+}
+
+/// Why there is no path, in words.
+fn words(cause: &webpki::Error) -> String {
+    use webpki::Error;
+    let date = |time: &UnixTime| {
+        let seconds = i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+        Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX)
+    };
+    match cause {
+        Error::CertExpired { not_after, .. } => {
+            format!("a certificate in the path expired on {}", date(not_after))
+        }
+        Error::CertNotValidYet { not_before, .. } => {
+            format!("a certificate in the path is not valid before {}", date(not_before))
+        }
+        Error::UnknownIssuer => "no path leads to the root".to_owned(),
+        Error::InvalidSignatureForPublicKey => "a signature in the path does not match".to_owned(),
+        Error::CaUsedAsEndEntity => "it is the certificate of an authority".to_owned(),
+        Error::EndEntityUsedAsCa => "it was issued with a certificate that is no authority's".to_owned(),
+        Error::PathLenConstraintViolated => "the path is longer than an authority allows".to_owned(),
+        Error::RequiredEkuNotFoundContext(_) => {
+            "an authority in the path may not issue for this usage (extended key usage)".to_owned()
+        }
+        Error::UnsupportedCriticalExtension => "a critical extension is not known here".to_owned(),
+        Error::NameConstraintViolation => "an authority in the path may not issue for this name".to_owned(),
+        other => format!("the path does not hold ({other})"),
+    }
 }
 
 /// A key usage extension, where there is one, allows signatures (RFC 5280 4.2.1.3).
@@ -106,7 +134,7 @@ pub(super) fn verify_signature(
     signature: &[u8],
 ) -> Result<(), String> {
     let der = CertificateDer::from(certificate.der());
-    let end_entity = EndEntityCert::try_from(&der).map_err(|cause| cause.to_string())?;
+    let end_entity = EndEntityCert::try_from(&der).map_err(|cause| words(&cause))?;
     let matches = algorithms.iter().any(|one| end_entity.verify_signature(*one, message, signature).is_ok());
     if matches { Ok(()) } else { Err("its signature does not match".to_owned()) }
 }

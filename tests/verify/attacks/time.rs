@@ -21,8 +21,10 @@ fn e2_15_a_certificate_outside_its_dates() {
     let valid = |period: Period| Case::logged(&WORLD.certified(&Leaf { period, ..Leaf::default() }));
     // Both ends are inclusive.
     valid((TIME, TIME)).accepted();
-    valid((TIME - 60, TIME - 1)).refused(Check::CertificateChain);
-    valid((TIME + 1, TIME + 60)).refused(Check::CertificateChain);
+    let refusal = valid((TIME - 60, TIME - 1)).refused(Check::CertificateChain);
+    assert!(refusal.found().contains("expired on 2025-06-01T11:59:59Z"), "{refusal}");
+    let refusal = valid((TIME + 1, TIME + 60)).refused(Check::CertificateChain);
+    assert!(refusal.found().contains("not valid before 2025-06-01T12:00:01Z"), "{refusal}");
 }
 
 #[test]
