@@ -4,6 +4,7 @@ mod attacks;
 mod documented;
 mod forge;
 mod honest;
+mod mutations;
 mod parts;
 mod policies;
 mod vectors;

@@ -15,20 +15,20 @@ use serde_json::Value;
 use crate::support::{countersign, run, stderr, vectors};
 
 /// A case directory.
-struct Case {
-    folder: PathBuf,
+pub(super) struct Case {
+    pub(super) folder: PathBuf,
     about: Value,
 }
 
 /// Whom a case accepts.
 #[derive(Clone)]
-enum Accepts {
+pub(super) enum Accepts {
     Key(PublicKey),
     Identity(Identity),
 }
 
 impl Case {
-    fn all(vectors: &Path) -> Vec<Self> {
+    pub(super) fn all(vectors: &Path) -> Vec<Self> {
         let mut cases = Vec::new();
         for source in
             vectors.read_dir().unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
@@ -47,7 +47,7 @@ impl Case {
         self.about.get(field).and_then(Value::as_str)
     }
 
-    fn accepted(&self) -> bool {
+    pub(super) fn accepted(&self) -> bool {
         self.text("expect") == Some("accept")
     }
 
@@ -55,11 +55,15 @@ impl Case {
         self.folder.join(name)
     }
 
-    fn trust(&self) -> Trust {
+    pub(super) fn bundle(&self) -> Vec<u8> {
+        std::fs::read(self.path("bundle.sigstore.json")).unwrap()
+    }
+
+    pub(super) fn trust(&self) -> Trust {
         Trust::parse(&std::fs::read(self.path(self.text("trusted_root").unwrap())).unwrap()).unwrap()
     }
 
-    fn accepts(&self) -> Accepts {
+    pub(super) fn accepts(&self) -> Accepts {
         match self.text("key") {
             Some(key) => {
                 Accepts::Key(PublicKey::from_pem_or_der(&std::fs::read(self.path(key)).unwrap()).unwrap())
@@ -82,7 +86,7 @@ impl Case {
     }
 
     /// The artifact by its file and by its digest, or by its digest alone.
-    fn artifacts(&self) -> Vec<Artifact> {
+    pub(super) fn artifacts(&self) -> Vec<Artifact> {
         match self.text("artifact") {
             None => vec![Artifact::parse_or_digest(self.text("digest").unwrap())],
             Some(file) => {
@@ -94,8 +98,18 @@ impl Case {
 
     /// The check that refuses, or what cannot be read.
     fn decide(&self, accepts: &Accepts, trust: &Trust, artifact: &Artifact) -> Result<Proven, Option<Check>> {
-        let read =
-            bundle::load(&self.path("bundle.sigstore.json"), None).and_then(|it| Material::from_bundle(&it));
+        self.decide_bytes(&self.bundle(), accepts, trust, artifact)
+    }
+
+    /// The same of another bundle.
+    pub(super) fn decide_bytes(
+        &self,
+        bundle: &[u8],
+        accepts: &Accepts,
+        trust: &Trust,
+        artifact: &Artifact,
+    ) -> Result<Proven, Option<Check>> {
+        let read = bundle::parse(bundle).and_then(|it| Material::from_bundle(&it));
         let material = read.map_err(|_| None)?;
         let signed_timestamps = self.about["timestamps"].as_bool().unwrap_or_default();
         let policy = Policy {
