@@ -157,7 +157,7 @@ pub fn about(material: &Material, key: &PublicKey) -> Result<Vec<String>, Refusa
 /// # Errors
 /// What does not hold, in words.
 pub fn chains(leaf: &Certificate, chain: &[Certificate], time: Timestamp) -> Result<(), String> {
-    chain::check(leaf, chain, time, chain::Usage::CodeSigning)
+    chain::check(leaf, chain, time, chain::Usage::CODE_SIGNING)
 }
 
 /// Whether a timestamp response answers a request about this signature with this nonce.
@@ -305,7 +305,7 @@ fn chained<'a>(
 ) -> Result<&'a [Certificate], Refusal> {
     let mut why = None;
     for authority in &trust.authorities {
-        let attempt = chain::check(leaf, &authority.chain, time, chain::Usage::CodeSigning);
+        let attempt = chain::check(leaf, &authority.chain, time, chain::Usage::CODE_SIGNING);
         let issued = || {
             let issuer = &leaf.x509().tbs_certificate.issuer;
             authority.chain.iter().any(|one| one.x509().tbs_certificate.subject == *issuer)

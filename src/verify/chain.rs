@@ -3,24 +3,25 @@
 use core::time::Duration;
 
 use countersign_core::certificate::Certificate;
-use der::oid::db::rfc5280;
 use jiff::Timestamp;
 use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::ext::pkix;
 
-/// id-kp-codeSigning, the value of its OBJECT IDENTIFIER.
-const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
-/// id-kp-timeStamping.
-const TIME_STAMPING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 8];
-
 /// What the certificate is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Usage {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Usage {
+    /// The value of its OBJECT IDENTIFIER (RFC 5280 4.2.1.12).
+    pub(super) value: &'static [u8],
+    pub(super) name: &'static str,
+}
+
+impl Usage {
     /// Signing artifacts.
-    CodeSigning,
+    pub(super) const CODE_SIGNING: Self = Self { value: &[0x2b, 6, 1, 5, 5, 7, 3, 3], name: "signing code" };
     /// Signing timestamps.
-    TimeStamping,
+    pub(super) const TIME_STAMPING: Self =
+        Self { value: &[0x2b, 6, 1, 5, 5, 7, 3, 8], name: "signing timestamps" };
 }
 
 /// Whether `leaf` was good for `usage` at `time`, with a path through `issuers`, whose last is the anchor.
@@ -47,10 +48,7 @@ pub(super) fn check(
     let leaf_der = CertificateDer::from(leaf.der());
     let end_entity = EndEntityCert::try_from(&leaf_der).map_err(|cause| words(&cause))?;
     // An authority without the extension may issue for any usage (RFC 5280 4.2.1.12); one that has it is held to it.
-    let usage = KeyUsage::required_if_present(match usage {
-        Usage::CodeSigning => CODE_SIGNING,
-        Usage::TimeStamping => TIME_STAMPING,
-    });
+    let usage = KeyUsage::required_if_present(usage.value);
     let seconds = u64::try_from(time.as_second()).map_err(|_| "the time is before 1970".to_owned())?;
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
     end_entity
@@ -100,13 +98,9 @@ fn key_usage(leaf: &Certificate) -> Result<(), String> {
 
 /// The certificate itself must name the usage: one that names none was not issued for signatures.
 fn extended_key_usage(leaf: &Certificate, usage: Usage) -> Result<(), String> {
-    let (wanted, name) = match usage {
-        Usage::CodeSigning => (rfc5280::ID_KP_CODE_SIGNING, "signing code"),
-        Usage::TimeStamping => (rfc5280::ID_KP_TIME_STAMPING, "signing timestamps"),
-    };
     match leaf.x509().tbs_certificate.get::<pkix::ExtendedKeyUsage>() {
-        Ok(Some((_, usages))) if usages.0.contains(&wanted) => Ok(()),
-        Ok(_) => Err(format!("it is not for {name} (extended key usage)")),
+        Ok(Some((_, usages))) if usages.0.iter().any(|one| one.as_bytes() == usage.value) => Ok(()),
+        Ok(_) => Err(format!("it is not for {} (extended key usage)", usage.name)),
         Err(cause) => Err(format!("its extended key usage is damaged: {cause}")),
     }
 }

@@ -118,7 +118,7 @@ impl Token {
         self.signature(signer, &leaf).map_err(Reason::Bad)?;
         let time = self.time().map_err(Reason::Bad)?;
         dedicated(&leaf).map_err(Reason::Bad)?;
-        chain::check(&leaf, issuers, time, Usage::TimeStamping)
+        chain::check(&leaf, issuers, time, Usage::TIME_STAMPING)
             .map_err(|why| Reason::Bad(format!("the authority's certificate is not good: {why}")))?;
         if authority.window.contains(time) {
             Ok(())

@@ -7,6 +7,7 @@ mod honest;
 mod inclusion;
 mod mutations;
 mod parts;
+mod paths;
 mod policies;
 mod timestamps;
 mod vectors;
