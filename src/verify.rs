@@ -27,6 +27,7 @@ pub use identity::{Identity, Matcher};
 pub use material::{Envelope, LogProof, Material, Origin};
 pub use policy::{Evidence, Policy, Who};
 pub use refusal::{Check, Refusal};
+pub use sct::CertificateTimestamp;
 pub use statement::{PAYLOAD_TYPE, Statement, Subject};
 pub use trust::{Authority, Log, MAX_TRUSTED_ROOT_BYTES, Trust, Window};
 
@@ -104,9 +105,7 @@ pub fn plan(material: &Material, policy: &Policy<'_>, trust: &Trust) -> Result<P
     let logged = witnessed.digests.clone();
     let facts = match policy.who {
         Who::Key(_, window) => key_facts(material, window, witnessed)?,
-        Who::Identities(identities) => {
-            certificate_facts(certificate(material)?, identities, policy, trust, witnessed)?
-        }
+        Who::Identities(identities) => certificate_facts(material, identities, policy, trust, witnessed)?,
     };
     let candidates = candidates(material, policy, &key)?;
     let mut wanted = Wanted::default();
@@ -246,12 +245,13 @@ fn key_facts(material: &Material, window: Window, witnessed: Witnessed) -> Resul
 }
 
 fn certificate_facts(
-    leaf: &Certificate,
+    material: &Material,
     identities: &[Identity],
     policy: &Policy<'_>,
     trust: &Trust,
     witnessed: Witnessed,
 ) -> Result<Facts, Refusal> {
+    let leaf = certificate(material)?;
     let mut times = witnessed.times;
     let mut facts = Facts { proven: witnessed.proven, not_proven: witnessed.not_proven, ..Facts::default() };
     facts.times = times.iter().map(|(time, _)| *time).collect();
@@ -273,7 +273,7 @@ fn certificate_facts(
             "that a certificate transparency log holds the certificate (--insecure-ignore-sct)".to_owned(),
         );
     } else {
-        let logs = sct::vouching(leaf, issuers, trust)?;
+        let logs = sct::vouching(leaf, material.certificate_timestamp.as_ref(), issuers, trust)?;
         if logs.len() < policy.evidence.certificate_logs {
             return Err(Check::CertificateTimestamp
                 .refuse(format!("at least {}", policy.evidence.certificate_logs), logs.len().to_string()));

@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark runs by itself and reads its own variables")]
 
+mod keyless;
 mod measure;
 mod rows;
 mod token;
@@ -51,6 +52,11 @@ fn bench() -> Result<()> {
         && mode == token::FLOOR
     {
         return token::floor(label, count.parse()?);
+    }
+    if let [_, mode, count] = &env::args().collect::<Vec<_>>()[..]
+        && mode == keyless::FLOOR
+    {
+        return keyless::floor(count.parse()?);
     }
     let options = parse_options(env::args().skip(1))?;
     let tools = find_tools()?;

@@ -7,17 +7,20 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::keyless::{self, Keyless};
 use crate::measure::{Figures, Program, run, side_by_side};
 use crate::{Result, Tools, token};
 
 /// The rows by name, in the order of the table.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 13] = [
     "start",
     "generate-key-pair",
     "unlock",
     "sign",
     "sign-plain",
     "verify",
+    "keyless",
+    "keyless-many",
     "sign-large",
     "verify-large",
     "many",
@@ -33,6 +36,7 @@ const PASSWORD: &str = "benchmark";
 const SMALL_BYTES: usize = 1024;
 const MANY_FILES: u32 = 1000;
 const TOKEN_FILES: u32 = 500;
+const KEYLESS_FILES: u32 = 500;
 const GIB: u64 = 1 << 30;
 
 /// One line of the table. A tool that cannot do the row has no figures.
@@ -95,6 +99,8 @@ impl<'a> Bench<'a> {
             "sign" => self.sign(),
             "sign-plain" => self.sign_plain(),
             "verify" => self.verify(),
+            "keyless" => self.keyless(),
+            "keyless-many" => self.keyless_many(),
             "sign-large" => self.sign_large(),
             "verify-large" => self.verify_large(),
             "many" => self.many(),
@@ -177,6 +183,45 @@ impl<'a> Bench<'a> {
             |_| self.cosign_verify("small.cosign.json", "small"),
         )?;
         Ok(Row::both("verify-blob 1 KiB, key", ours, cosign, Budget::of(3.0, None, "3 ms")))
+    }
+
+    fn keyless(&self) -> Result<Row> {
+        let one = Keyless::new(self.dir)?.one();
+        let one = strings(&one);
+        let (ours, cosign) =
+            self.pair(20, |_| self.ours("verify-blob", &one), |_| self.cosign("verify-blob", &one))?;
+        Ok(Row::both("verify-blob, certificate and log", ours, cosign, Budget::of(3.0, Some(12.0), "3 ms")))
+    }
+
+    fn keyless_many(&self) -> Result<Row> {
+        let keyless = Keyless::new(self.dir)?;
+        let all: Vec<_> =
+            keyless.arguments().into_iter().chain(keyless.copies(self.dir, KEYLESS_FILES)?).collect();
+        let (all, one) = (strings(&all), keyless.one());
+        let one = strings(&one);
+        let program = std::env::current_exe().unwrap_or_default();
+        let count = KEYLESS_FILES.to_string();
+        let figures = side_by_side(
+            &self.log,
+            self.runs(10),
+            true,
+            &mut [
+                Box::new(|_| self.command(&program, keyless::FLOOR, &[&count])),
+                Box::new(|_| self.ours("verify-blob", &all)),
+                Box::new(|_| self.cosign("verify-blob", &one)),
+            ],
+        )?;
+        let (floor, ours) = (figures[0].per_item(KEYLESS_FILES), figures[1].per_item(KEYLESS_FILES));
+        let note = format!(
+            "keyless-many: the signatures of one bundle checked by themselves: CPU {:.2} ms. Ours runs at {:.0} % of that rate.",
+            floor.cpu_median_ms,
+            100.0 * floor.cpu_median_ms / ours.cpu_median_ms,
+        );
+        let budget =
+            Budget::of(floor.cpu_median_ms / 0.8, None, "80 % of the rate of the signature checks alone");
+        let title =
+            format!("{KEYLESS_FILES} such bundles, per bundle: one call of ours, single calls of Cosign");
+        Ok(Row { note: Some(note), ..Row::both(&title, ours, figures[2], budget) })
     }
 
     fn sign_large(&self) -> Result<Row> {
@@ -392,6 +437,10 @@ impl<'a> Bench<'a> {
         command.envs(self.token.iter().cloned()).env("COSIGN_PKCS11_PIN", token::PIN);
         command
     }
+}
+
+fn strings(all: &[String]) -> Vec<&str> {
+    all.iter().map(String::as_str).collect()
 }
 
 impl Row {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use sigstore_types::bundle::{MediaType, SignatureContent, VerificationMaterialContent};
 
+use super::sct::CertificateTimestamp;
 use crate::bundle::{Bundle, LegacyBundle, LogEntry, Sigstore};
 
 /// The form a signature came in.
@@ -125,6 +126,8 @@ pub struct Material {
     pub log_proof: LogProof,
     /// RFC 3161 timestamps.
     pub timestamps: Vec<Vec<u8>>,
+    /// What a log of certificates said of the certificate, where that does not stand in it.
+    pub certificate_timestamp: Option<CertificateTimestamp>,
 }
 
 /// Whether a hint has the form of Cosign's: base64 of a SHA-256. Others are names that their writers understand.
@@ -146,6 +149,7 @@ impl Material {
             entries: Vec::new(),
             log_proof: LogProof::Either,
             timestamps: Vec::new(),
+            certificate_timestamp: None,
         }
     }
 

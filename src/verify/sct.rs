@@ -1,12 +1,16 @@
-//! Signed certificate timestamps (RFC 6962 3): that a certificate transparency log saw the certificate.
+//! Signed certificate timestamps (RFC 6962 3): that a certificate transparency log saw the certificate. They stand in the
+//! certificate or beside it.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use countersign_core::certificate::Certificate;
 use countersign_core::{HashAlgorithm, Input};
 use der::Decode;
 use der::oid::AssociatedOid;
 use jiff::Timestamp;
+use serde::Deserialize;
 use x509_cert::ext::pkix::SignedCertificateTimestampList;
-use x509_cert::ext::pkix::sct::SignedCertificateTimestamp;
+use x509_cert::ext::pkix::sct::SerializedSct;
 
 use super::certificate::precertificate;
 use super::refusal::{Check, Refusal};
@@ -15,7 +19,59 @@ use super::trust::{Log, Trust};
 /// Timestamps read from one certificate.
 const MAX_TIMESTAMPS: usize = 16;
 
-/// The distinct logs that vouch for the certificate with embedded timestamps.
+/// A timestamp by itself (RFC 6962 4.1, the answer to `add-chain`): what the log said of the whole certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateTimestamp {
+    log_id: Vec<u8>,
+    /// Milliseconds since 1970.
+    time: u64,
+    extensions: Vec<u8>,
+    /// As the key's algorithm encodes it.
+    signature: Vec<u8>,
+}
+
+impl CertificateTimestamp {
+    /// Reads the JSON of a log.
+    ///
+    /// # Errors
+    /// What is damaged, in words.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Answer {
+            sct_version: u8,
+            id: String,
+            timestamp: u64,
+            extensions: String,
+            signature: String,
+        }
+        let answer: Answer =
+            serde_json::from_value(crate::json::parse(bytes)?).map_err(|cause| cause.to_string())?;
+        if answer.sct_version != 0 {
+            return Err(format!("its version is {}, expected 0", answer.sct_version));
+        }
+        let decoded =
+            |name: &str, text: &str| STANDARD.decode(text).map_err(|cause| format!("{name}: {cause}"));
+        // Two octets of algorithms, which the key settles, then the length.
+        let signed = decoded("signature", &answer.signature)?;
+        let signature = match signed.split_at_checked(4) {
+            Some(([_, _, high, low], rest))
+                if rest.len() == usize::from(u16::from_be_bytes([*high, *low])) =>
+            {
+                rest
+            }
+            _ => return Err("signature: it is no digitally-signed struct".to_owned()),
+        };
+        Ok(Self {
+            log_id: decoded("id", &answer.id)?,
+            time: answer.timestamp,
+            extensions: decoded("extensions", &answer.extensions)?,
+            signature: signature.to_vec(),
+        })
+    }
+}
+
+/// The distinct logs that vouch for the certificate, with embedded timestamps and with the one that stands beside it.
 ///
 /// A timestamp of a log that is not trusted proves nothing and is passed over; one of a trusted log must hold.
 ///
@@ -23,9 +79,33 @@ const MAX_TIMESTAMPS: usize = 16;
 /// [`Check::CertificateTimestamp`].
 pub(super) fn vouching<'a>(
     leaf: &Certificate,
+    beside: Option<&CertificateTimestamp>,
     issuers: &[Certificate],
     trust: &'a Trust,
 ) -> Result<Vec<&'a Log>, Refusal> {
+    let mut logs: Vec<&Log> = Vec::new();
+    let mut add = |log: Option<&'a Log>| {
+        logs.extend(log.filter(|log| !logs.iter().any(|other| other.id == log.id)));
+    };
+    let embedded = embedded(leaf)?;
+    if !embedded.is_empty() {
+        let precertificate = precertificate(leaf, SignedCertificateTimestampList::OID)
+            .map_err(|found| Check::CertificateTimestamp.refuse("", found))?;
+        // The issuer's key is part of what was signed.
+        let named = &leaf.x509().tbs_certificate.issuer;
+        let issuers = issuers.iter().filter(|issuer| issuer.x509().tbs_certificate.subject == *named);
+        let entries: Vec<_> = issuers.map(|issuer| precertificate_entry(issuer, &precertificate)).collect();
+        for one in &embedded {
+            add(check(one, &entries, trust)?);
+        }
+    }
+    if let Some(one) = beside {
+        add(check(one, &[certificate_entry(leaf)], trust)?);
+    }
+    Ok(logs)
+}
+
+fn embedded(leaf: &Certificate) -> Result<Vec<CertificateTimestamp>, Refusal> {
     let refused = |found: String| Check::CertificateTimestamp.refuse("", found);
     let oid = SignedCertificateTimestampList::OID;
     let extensions = leaf.x509().tbs_certificate.extensions.as_deref().unwrap_or_default();
@@ -37,66 +117,70 @@ pub(super) fn vouching<'a>(
     let list = SignedCertificateTimestampList::from_der(extension.extn_value.as_bytes());
     let list = list.map_err(|cause| damaged(&cause))?.parse_timestamps().map_err(|cause| damaged(&cause))?;
     if list.len() > MAX_TIMESTAMPS {
-        return Err(refused(format!(
-            "{} embedded timestamps, at most {MAX_TIMESTAMPS} are read",
-            list.len()
-        )));
+        let found = format!("{} embedded timestamps, at most {MAX_TIMESTAMPS} are read", list.len());
+        return Err(refused(found));
     }
-    let precertificate = precertificate(leaf, oid).map_err(refused)?;
-    let mut logs: Vec<&Log> = Vec::new();
-    for one in list {
+    let read = |one: &SerializedSct| {
         let one = one.parse_timestamp().map_err(|cause| damaged(&cause))?;
-        let mut known = trust.certificate_logs.iter().filter(|log| log.id == one.log_id.key_id).peekable();
-        if known.peek().is_none() {
-            continue;
-        }
-        let vouched =
-            known.find(|log| issuers.iter().any(|issuer| signed(&one, log, leaf, issuer, &precertificate)));
-        let Some(log) = vouched else {
-            return Err(refused("the signature of an embedded timestamp does not match".to_owned()));
-        };
-        let millis = i64::try_from(one.timestamp).unwrap_or(i64::MAX);
-        let time = Timestamp::from_millisecond(millis)
-            .map_err(|_| refused("an embedded timestamp is out of range".to_owned()))?;
-        if !log.window.contains(time) {
-            return Err(
-                Check::CertificateTimestamp.refuse(log.window.words(), format!("{time} ({})", log.name))
-            );
-        }
-        if !logs.iter().any(|other| other.id == log.id) {
-            logs.push(log);
-        }
-    }
-    Ok(logs)
+        Ok(CertificateTimestamp {
+            log_id: one.log_id.key_id.to_vec(),
+            time: one.timestamp,
+            extensions: one.extensions.as_slice().to_vec(),
+            // What the algorithm field says is not trusted: the log's key settles it (RFC 6962 2.1.4: SHA-256).
+            signature: one.signature.signature.as_slice().to_vec(),
+        })
+    };
+    list.iter().map(read).collect()
 }
 
-/// Whether the log signed the precertificate as issued by `issuer`.
-fn signed(
-    one: &SignedCertificateTimestamp,
-    log: &Log,
-    leaf: &Certificate,
-    issuer: &Certificate,
-    part: &[u8],
-) -> bool {
-    if issuer.x509().tbs_certificate.subject != leaf.x509().tbs_certificate.issuer {
-        return false;
+/// The log that signed this timestamp of one of the entries; none where the log is not trusted.
+fn check<'a>(
+    one: &CertificateTimestamp,
+    entries: &[Vec<u8>],
+    trust: &'a Trust,
+) -> Result<Option<&'a Log>, Refusal> {
+    let refused = |found: &str| Check::CertificateTimestamp.refuse("", found);
+    let mut known = trust.certificate_logs.iter().filter(|log| log.id == one.log_id).peekable();
+    if known.peek().is_none() {
+        return Ok(None);
     }
-    let issuer_key = HashAlgorithm::Sha256.digest(issuer.public_key().spki_der());
-    let length = u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes();
-    let extensions = one.extensions.as_slice();
+    let vouched = known.find(|log| entries.iter().any(|entry| signed(one, log, entry)));
+    let log = vouched.ok_or_else(|| refused("the signature of a certificate timestamp does not match"))?;
+    let time = i64::try_from(one.time).ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let time = time.ok_or_else(|| refused("a certificate timestamp is out of range"))?;
+    if !log.window.contains(time) {
+        return Err(Check::CertificateTimestamp.refuse(log.window.words(), format!("{time} ({})", log.name)));
+    }
+    Ok(Some(log))
+}
+
+/// `precert_entry` (RFC 6962 3.2): the issuer's key and the certificate without its timestamps.
+fn precertificate_entry(issuer: &Certificate, part: &[u8]) -> Vec<u8> {
+    let mut entry = vec![0, 1];
+    entry.extend(HashAlgorithm::Sha256.digest(issuer.public_key().spki_der()).bytes());
+    entry.extend(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes().iter().skip(1));
+    entry.extend(part);
+    entry
+}
+
+/// `x509_entry`: the certificate as it is.
+fn certificate_entry(leaf: &Certificate) -> Vec<u8> {
+    let mut entry = vec![0, 0];
+    entry.extend(u32::try_from(leaf.der().len()).unwrap_or(u32::MAX).to_be_bytes().iter().skip(1));
+    entry.extend(leaf.der());
+    entry
+}
+
+/// Whether the log signed it.
+fn signed(one: &CertificateTimestamp, log: &Log, entry: &[u8]) -> bool {
     let mut message = vec![0, 0]; // v1, certificate_timestamp
-    message.extend(one.timestamp.to_be_bytes());
-    message.extend([0, 1]); // precert_entry
-    message.extend(issuer_key.bytes());
-    message.extend(length.iter().skip(1));
-    message.extend(part);
-    message.extend(u16::try_from(extensions.len()).unwrap_or(u16::MAX).to_be_bytes());
-    message.extend(extensions);
-    let signature = one.signature.signature.as_slice();
-    // What the algorithm field says is not trusted: the log's key settles it (RFC 6962 2.1.4: SHA-256).
+    message.extend(one.time.to_be_bytes());
+    message.extend(entry);
+    message.extend(u16::try_from(one.extensions.len()).unwrap_or(u16::MAX).to_be_bytes());
+    message.extend(&one.extensions);
     let algorithm = countersign_core::Algorithm::with_hash(log.key.key_type(), HashAlgorithm::Sha256)
         .unwrap_or_else(|| log.key.key_type().default_algorithm());
     let digest = algorithm.hash().map(|hash| hash.digest(&message));
     let input = digest.as_ref().map_or(Input::Message(&message), Input::Digest);
-    log.key.verify(algorithm, input, signature).is_ok()
+    log.key.verify(algorithm, input, &one.signature).is_ok()
 }

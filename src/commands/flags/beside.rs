@@ -14,7 +14,7 @@ use crate::artifact::Artifact;
 use crate::bundle::{self, Bundle};
 use crate::exit::Failure;
 use crate::sign::plan::bundle_path;
-use crate::verify::Material;
+use crate::verify::{CertificateTimestamp, Material};
 
 /// The largest signature, certificate or timestamp read: RSA 4096 in base64 has under a kilobyte, a timestamp six.
 const MAX_PART_BYTES: u64 = 64 * 1024;
@@ -40,6 +40,10 @@ pub struct BesideFlags {
     #[arg(long, value_name = "FILE")]
     pub rfc3161_timestamp: Option<PathBuf>,
 
+    /// What a log of certificates said of the certificate, where that does not stand in it: the log's JSON (RFC 6962 4.1)
+    #[arg(long, value_name = "FILE")]
+    pub sct: Option<PathBuf>,
+
     /// Read bundles of either format; false takes the old one only, as Cosign does
     #[arg(long, default_value = "true")]
     pub new_bundle_format: bool,
@@ -52,8 +56,8 @@ pub struct BesideFlags {
 impl BesideFlags {
     /// Whether a flag speaks of one artifact alone.
     pub(crate) fn belongs_to_one(&self) -> bool {
-        let parts = self.certificate.is_some() || self.rfc3161_timestamp.is_some();
-        !self.bundle.is_empty() || self.signature.is_some() || parts
+        let parts = [&self.certificate, &self.rfc3161_timestamp, &self.sct].iter().any(|part| part.is_some());
+        parts || !self.bundle.is_empty() || self.signature.is_some()
     }
 
     /// The signature of an artifact and what stands beside it.
@@ -92,6 +96,15 @@ impl BesideFlags {
         }
         if let Some(path) = &self.rfc3161_timestamp {
             material.timestamps.push(read_timestamp(path, deadline)?);
+        }
+        if let Some(path) = &self.sct {
+            if material.certificate.is_none() {
+                return Err(Failure::usage_with_hint(
+                    "--sct speaks of a certificate, and there is none",
+                    "name the certificate with --certificate, or leave --sct out",
+                ));
+            }
+            material.certificate_timestamp = Some(read_sct(path, deadline)?);
         }
         Ok(material)
     }
@@ -162,6 +175,16 @@ pub(super) fn read_certificate(path: &Path, deadline: Option<Instant>) -> Result
     let bytes = STANDARD.decode(bytes.trim_ascii()).unwrap_or(bytes);
     Certificate::from_pem_or_der(&bytes)
         .map_err(|error| error.with_what(|_| format!("cannot read the certificate {}", path.display())))
+}
+
+fn read_sct(path: &Path, deadline: Option<Instant>) -> Result<CertificateTimestamp, Error> {
+    let bytes = bounded::read(path, MAX_PART_BYTES, deadline)
+        .map_err(|cause| Error::io("read the certificate timestamp", path.display(), cause))?;
+    CertificateTimestamp::parse(&bytes).map_err(|why| {
+        Error::new(ErrorKind::Integrity, format!("cannot read the certificate timestamp {}", path.display()))
+            .why(why)
+            .hint("it is the JSON that the log answered to add-chain")
+    })
 }
 
 /// Cosign's `--rfc3161-timestamp` holds base64 in JSON; a timestamp authority answers in DER.
