@@ -72,6 +72,11 @@ impl World {
         Signer::certified(leaf.issue(&self.issuer, &[&self.certificate_logs[0]]))
     }
 
+    /// The authority's certificates in PEM, the root last.
+    pub(crate) fn chain_pem(&self) -> String {
+        self.issuer.pem() + &self.root.pem()
+    }
+
     /// The trusted root.
     pub(crate) fn trusted_root(&self) -> Value {
         let log = |key: &Key, host: &str| {

@@ -9,5 +9,6 @@ mod mutations;
 mod parts;
 mod paths;
 mod policies;
+mod sct;
 mod timestamps;
 mod vectors;

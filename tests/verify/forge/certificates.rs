@@ -5,9 +5,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use der::asn1::{BitString, Ia5String, ObjectIdentifier, OctetString, UtcTime};
 use der::oid::AssociatedOid;
 use der::{Any, Decode, Encode};
+use serde_json::json;
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner, Version};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
@@ -153,6 +156,22 @@ fn timestamp(log: &Key, part: &TbsCertificateInner, issuer: &Certified) -> Vec<u
     let signature = log.sign(&[&[0, 0][..], &millis, &[0, 1], &entry].concat());
     // SHA-256 and ECDSA, in TLS's numbers.
     sized(&[&[0][..], &log.id(), &millis, &[0, 0, 4, 3], &sized(&signature)].concat())
+}
+
+/// What a log answers about a whole certificate, as JSON (RFC 6962 3.2 and 4.1).
+pub(crate) fn answer(log: &Key, certificate: &Certified) -> serde_json::Value {
+    let millis = TIME.unsigned_abs() * 1000;
+    let length = u32::try_from(certificate.der.len()).unwrap().to_be_bytes();
+    let entry = [&[0, 0][..], &length[1..], &certificate.der, &[0, 0]].concat();
+    let signature = log.sign(&[&[0, 0][..], &millis.to_be_bytes(), &entry].concat());
+    let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
+    json!({
+        "sct_version": 0,
+        "id": base64(&log.id()),
+        "timestamp": millis,
+        "extensions": "",
+        "signature": base64(&[&[4, 3][..], &sized(&signature)].concat()),
+    })
 }
 
 /// Bytes behind their length in two.
