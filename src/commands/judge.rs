@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::Args;
 use countersign_core::backend::{KeySummary, VerifyingKey};
-use countersign_core::{Algorithm, KeyUri};
+use countersign_core::{Algorithm, KeyUri, PublicKey};
 
 use super::Run;
 use super::by_policy::PolicyInForce;
@@ -188,6 +188,14 @@ pub(crate) fn judge(
 }
 
 impl Accepted {
+    /// The key that must have signed, where it is one.
+    pub(crate) fn key(&self) -> Option<&PublicKey> {
+        match &self.by {
+            By::Key(_, key) => Some(&key.public_key),
+            By::Identities(_) | By::Policy(_) => None,
+        }
+    }
+
     /// The policy in force, with the trust that it is judged by.
     pub(crate) fn policy(&self) -> Option<(&PolicyInForce, &Trust)> {
         match &self.by {

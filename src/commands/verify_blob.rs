@@ -153,7 +153,11 @@ impl VerifyBlob {
                 &world.context(),
             );
         }
-        let material = self.beside.material(artifact, deadline)?;
+        let mut material = self.beside.material(artifact, deadline)?;
+        let world = self.signer.password.world(run, false);
+        if !self.signer.trust.offline {
+            self.beside.look_up(&mut material, artifact, accepted.key(), &world.context())?;
+        }
         let policy = self.signer.policy(accepted);
         let policy = Policy {
             // Who names a hash means that one, whatever the store says.

@@ -128,7 +128,11 @@ impl VerifyBlobAttestation {
                 &world.context(),
             );
         }
-        let material = self.beside.material(artifact, deadline)?;
+        let mut material = self.beside.material(artifact, deadline)?;
+        let world = self.signer.password.world(run, false);
+        if !self.signer.trust.offline {
+            self.beside.look_up(&mut material, artifact, accepted.key(), &world.context())?;
+        }
         let policy = self.signer.policy(accepted);
         let policy = Policy {
             algorithm: self

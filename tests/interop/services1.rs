@@ -153,3 +153,59 @@ fn what_the_log_holds_already_is_taken_from_it() {
     }
     assert_eq!(entries[0], entries[1]);
 }
+
+/// A signature by itself, whose entry is in the log: the oldest form there is.
+#[test]
+fn an_entry_is_looked_up_where_none_comes_with_the_signature() {
+    let Some(log) = Rekor1::shared() else { return };
+    let Some(rig) = Rig::new() else { return };
+    for (key, ours) in [(KeyType::P256, true), (KeyType::P384, true), (KeyType::P256, false)] {
+        let signature = format!("looked-up-{key}-{ours}");
+        let artifact = format!("{signature}.artifact");
+        rig.write(&artifact, artifact.as_bytes());
+        let sealed = rig::sealed_by_ours(key);
+        let sign = [
+            &[
+                "sign-blob",
+                "-y",
+                "--key",
+                &sealed,
+                "--output-signature",
+                &signature,
+                "--new-bundle-format=false",
+            ][..],
+            &["--use-signing-config=false", "--rekor-url", log.url(), &artifact],
+        ]
+        .concat();
+        let mut command = if ours { rig.ours(&sign) } else { rig.cosign(&sign) };
+        let output = command.env("SIGSTORE_REKOR_PUBLIC_KEY", log.key()).output().expect("it starts");
+        assert!(output.status.success(), "{signature}: {}", rig::said(&output));
+        for by_us in [true, false] {
+            let verify = |url: &str, artifact: &str| {
+                let key = rig::public(key);
+                let verify = ["verify-blob", "--key", &key, "--signature", &signature, "--rekor-url", url];
+                let verify = [&verify[..], &["--new-bundle-format=false", artifact]].concat();
+                let mut command = if by_us { rig.ours(&verify) } else { rig.cosign(&verify) };
+                command.env("SIGSTORE_REKOR_PUBLIC_KEY", log.key()).output().expect("it starts")
+            };
+            let answer = verify(log.url(), &artifact);
+            // Cosign signs P-384 with SHA-384 by then, and looks for SHA-256.
+            if by_us || key == KeyType::P256 {
+                assert!(answer.status.success(), "{signature} by us {by_us}: {}", rig::said(&answer));
+            }
+            assert!(!verify(log.url(), CHANGED).status.success(), "{signature} by us {by_us}: another file");
+            assert!(!verify("http://127.0.0.1:9", &artifact).status.success(), "{signature}: no log");
+        }
+    }
+    // One that was never logged.
+    let key = rig::sealed_by_ours(KeyType::P256);
+    let sign = ["sign-blob", "-y", "--key", &key, "--tlog-upload=false", "--new-bundle-format=false"];
+    let sign = [&sign[..], &["--output-signature", "unlogged", ARTIFACT]].concat();
+    assert!(rig.ours(&sign).output().expect("it starts").status.success());
+    let key = rig::public(KeyType::P256);
+    let verify =
+        ["verify-blob", "--key", &key, "--signature", "unlogged", "--rekor-url", log.url(), ARTIFACT];
+    let answer = rig.ours(&verify).env("SIGSTORE_REKOR_PUBLIC_KEY", log.key()).output().expect("it starts");
+    let said = rig::said(&answer);
+    assert!(!answer.status.success() && said.contains("too few transparency logs"), "{said}");
+}

@@ -52,8 +52,8 @@ const FLAGS: &[(&str, &[&str], &[&str])] = &[
     ], &[
         "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
-    ("verify-blob", &["rekor-url"], &["experimental-oci11"]),
-    ("verify-blob-attestation", &["rekor-url"], &["experimental-oci11"]),
+    ("verify-blob", &[], &["experimental-oci11"]),
+    ("verify-blob-attestation", &[], &["experimental-oci11"]),
 ];
 
 /// Adds the rows to the command line, hidden from help.

@@ -16,6 +16,8 @@ use crate::bundle::{Content, LogEntry};
 use crate::verify::Envelope;
 
 const PATH: &str = "/api/v1/log/entries";
+/// Entries taken of a search: a signature is logged once, rarely twice.
+const MAX_FOUND: usize = 32;
 /// The log holds the same entry already, and says where.
 const CONFLICT: u16 = 409;
 
@@ -73,6 +75,26 @@ pub(in crate::services) fn add(
         return Err(damaged(client, "it holds not exactly one"));
     };
     read(entry.clone()).map_err(|why| damaged(client, why))
+}
+
+/// The entries of a signature that the log holds, none where it knows of none.
+pub(in crate::services) fn find(client: &Client<'_>, signed: &[Signed<'_>]) -> Result<Vec<LogEntry>> {
+    let kinds = [EnvelopeEntry::Dsse, EnvelopeEntry::Intoto];
+    let kinds = |one: &Signed<'_>| {
+        if matches!(one.content, Content::Artifact(..)) { &kinds[..1] } else { &kinds[..] }
+    };
+    let proposals = signed.iter().flat_map(|one| kinds(one).iter().map(|kind| proposal(one, *kind)));
+    let query = json!({"entries": proposals.collect::<Result<Vec<_>>>()?});
+    let answer = post(client, &format!("{PATH}/retrieve"), &query)?;
+    if !answer.is_success() {
+        return Err(refused(client, &answer));
+    }
+    let value = crate::json::parse(&answer.body).map_err(|cause| damaged(client, cause))?;
+    let Some(found) = value.as_array().filter(|found| found.len() <= MAX_FOUND) else {
+        return Err(damaged(client, format!("it is no list of at most {MAX_FOUND}")));
+    };
+    let entries = found.iter().filter_map(|one| one.as_object()).flat_map(|one| one.values().cloned());
+    entries.map(|entry| read(entry).map_err(|why| damaged(client, why))).collect()
 }
 
 fn proposal(signed: &Signed<'_>, envelopes: EnvelopeEntry) -> Result<Value> {
