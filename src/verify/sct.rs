@@ -69,6 +69,39 @@ impl CertificateTimestamp {
             signature: signature.to_vec(),
         })
     }
+
+    /// Those that stand in a certificate.
+    ///
+    /// # Errors
+    /// [`Check::CertificateTimestamp`] where they are damaged, or too many.
+    pub fn embedded(leaf: &Certificate) -> Result<Vec<Self>, Refusal> {
+        let refused = |found: String| Check::CertificateTimestamp.refuse("", found);
+        let oid = SignedCertificateTimestampList::OID;
+        let extensions = leaf.x509().tbs_certificate.extensions.as_deref().unwrap_or_default();
+        let Some(extension) = extensions.iter().find(|extension| extension.extn_id == oid) else {
+            return Ok(Vec::new());
+        };
+        let damaged =
+            |cause: &dyn std::fmt::Debug| refused(format!("the embedded timestamps are damaged: {cause:?}"));
+        let list = SignedCertificateTimestampList::from_der(extension.extn_value.as_bytes());
+        let list =
+            list.map_err(|cause| damaged(&cause))?.parse_timestamps().map_err(|cause| damaged(&cause))?;
+        if list.len() > MAX_TIMESTAMPS {
+            let found = format!("{} embedded timestamps, at most {MAX_TIMESTAMPS} are read", list.len());
+            return Err(refused(found));
+        }
+        let read = |one: &SerializedSct| {
+            let one = one.parse_timestamp().map_err(|cause| damaged(&cause))?;
+            Ok(Self {
+                log_id: one.log_id.key_id.to_vec(),
+                time: one.timestamp,
+                extensions: one.extensions.as_slice().to_vec(),
+                // What the algorithm field says is not trusted: the log's key settles it (RFC 6962 2.1.4: SHA-256).
+                signature: one.signature.signature.as_slice().to_vec(),
+            })
+        };
+        list.iter().map(read).collect()
+    }
 }
 
 /// The distinct logs that vouch for the certificate, with embedded timestamps and with the one that stands beside it.
@@ -87,7 +120,7 @@ pub(super) fn vouching<'a>(
     let mut add = |log: Option<&'a Log>| {
         logs.extend(log.filter(|log| !logs.iter().any(|other| other.id == log.id)));
     };
-    let embedded = embedded(leaf)?;
+    let embedded = CertificateTimestamp::embedded(leaf)?;
     if !embedded.is_empty() {
         let precertificate = precertificate(leaf, SignedCertificateTimestampList::OID)
             .map_err(|found| Check::CertificateTimestamp.refuse("", found))?;
@@ -103,34 +136,6 @@ pub(super) fn vouching<'a>(
         add(check(one, &[certificate_entry(leaf)], trust)?);
     }
     Ok(logs)
-}
-
-fn embedded(leaf: &Certificate) -> Result<Vec<CertificateTimestamp>, Refusal> {
-    let refused = |found: String| Check::CertificateTimestamp.refuse("", found);
-    let oid = SignedCertificateTimestampList::OID;
-    let extensions = leaf.x509().tbs_certificate.extensions.as_deref().unwrap_or_default();
-    let Some(extension) = extensions.iter().find(|extension| extension.extn_id == oid) else {
-        return Ok(Vec::new());
-    };
-    let damaged =
-        |cause: &dyn std::fmt::Debug| refused(format!("the embedded timestamps are damaged: {cause:?}"));
-    let list = SignedCertificateTimestampList::from_der(extension.extn_value.as_bytes());
-    let list = list.map_err(|cause| damaged(&cause))?.parse_timestamps().map_err(|cause| damaged(&cause))?;
-    if list.len() > MAX_TIMESTAMPS {
-        let found = format!("{} embedded timestamps, at most {MAX_TIMESTAMPS} are read", list.len());
-        return Err(refused(found));
-    }
-    let read = |one: &SerializedSct| {
-        let one = one.parse_timestamp().map_err(|cause| damaged(&cause))?;
-        Ok(CertificateTimestamp {
-            log_id: one.log_id.key_id.to_vec(),
-            time: one.timestamp,
-            extensions: one.extensions.as_slice().to_vec(),
-            // What the algorithm field says is not trusted: the log's key settles it (RFC 6962 2.1.4: SHA-256).
-            signature: one.signature.signature.as_slice().to_vec(),
-        })
-    };
-    list.iter().map(read).collect()
 }
 
 /// The log that signed this timestamp of one of the entries; none where the log is not trusted.
