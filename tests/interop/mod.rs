@@ -5,6 +5,7 @@
 
 mod attestations;
 mod bytes;
+mod clients;
 mod keys;
 mod matrix;
 mod openssl;
