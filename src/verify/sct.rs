@@ -118,7 +118,7 @@ pub(super) fn vouching<'a>(
 ) -> Result<Vec<&'a Log>, Refusal> {
     let mut logs: Vec<&Log> = Vec::new();
     let mut add = |log: Option<&'a Log>| {
-        logs.extend(log.filter(|log| !logs.iter().any(|other| other.id == log.id)));
+        logs.extend(log.filter(|log| !logs.iter().any(|other| other.id == log.id || other.key == log.key)));
     };
     let embedded = CertificateTimestamp::embedded(leaf)?;
     if !embedded.is_empty() {

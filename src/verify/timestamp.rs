@@ -6,8 +6,8 @@
 use cms::cert::CertificateChoices;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
-use countersign_core::HashAlgorithm;
 use countersign_core::certificate::Certificate;
+use countersign_core::{HashAlgorithm, PublicKey};
 use der::asn1::{ObjectIdentifier, OctetString};
 use der::{Decode, Encode};
 use jiff::Timestamp;
@@ -106,11 +106,11 @@ impl Token {
         }
     }
 
-    /// Whether the authority signed it, in its window.
+    /// Whether the authority signed it, in its window. Gives the signer's key.
     ///
     /// # Errors
     /// [`Reason::Other`] when the token is not this authority's, [`Reason::Bad`] when it is and does not hold.
-    pub(super) fn by(&self, authority: &Authority) -> Result<(), Reason> {
+    pub(super) fn by(&self, authority: &Authority) -> Result<PublicKey, Reason> {
         let [signer] = self.signed.signer_infos.0.as_slice() else {
             return Err(Reason::Bad("it has not exactly one signer".to_owned()));
         };
@@ -121,7 +121,7 @@ impl Token {
         chain::check(&leaf, issuers, time, Usage::TIME_STAMPING)
             .map_err(|why| Reason::Bad(format!("the authority's certificate is not good: {why}")))?;
         if authority.window.contains(time) {
-            Ok(())
+            Ok(leaf.public_key().clone())
         } else {
             let window = authority.window.words();
             Err(Reason::Bad(format!("{} may be used at {window}, and the time is {time}", authority.name)))

@@ -1,5 +1,6 @@
 //! Who else saw the signature: timestamp authorities and logs, each counted once, and the times that they prove.
 
+use countersign_core::PublicKey;
 use jiff::{SignedDuration, Timestamp};
 
 use super::entry::{Body, Subject};
@@ -89,30 +90,31 @@ fn timestamps(
     trust: &Trust,
     witnessed: &mut Witnessed,
 ) -> Result<(), Refusal> {
-    let mut counted: Vec<&[u8]> = Vec::new();
+    let (mut count, mut keys): (_, Vec<PublicKey>) = (0, Vec::new());
     for token in &material.timestamps {
         let bad = |found: String| Check::Timestamp.refuse("", found);
         let token = Token::parse(token).map_err(bad)?;
         token.covers(&material.signature).map_err(bad)?;
         let mut why_not = None;
-        let authority = trust.timestamp_authorities.iter().find(|authority| match token.by(authority) {
-            Ok(()) => true,
-            Err(Reason::Other) => false,
+        let by = trust.timestamp_authorities.iter().find_map(|authority| match token.by(authority) {
+            Ok(signer) => Some((authority, signer)),
+            Err(Reason::Other) => None,
             Err(Reason::Bad(why)) => {
                 why_not = Some(why);
-                false
+                None
             }
         });
-        match (authority, why_not) {
-            (Some(authority), _) => {
+        match (by, why_not) {
+            (Some((authority, signer)), _) => {
                 let time = token.time().map_err(bad)?;
                 witnessed.times.push((time, authority.name.clone()));
                 witnessed.proven.push(format!("the signature existed at {time}, says {}", authority.name));
-                // Whoever holds one key is one witness, however often the trusted root lists it.
-                let key = authority.chain.first().map(|one| one.public_key().spki_der()).unwrap_or_default();
-                if !counted.contains(&key) {
-                    counted.push(key);
-                }
+                // Whoever holds one key is one witness, however often and in whichever way the trusted root lists it; so is
+                // an authority with several signers.
+                let first = authority.chain.first().map(|one| one.public_key().clone());
+                let own: Vec<_> = first.into_iter().chain([signer]).collect();
+                count += usize::from(!own.iter().any(|key| keys.contains(key)));
+                keys.extend(own);
             }
             (None, Some(why)) => return Err(bad(why)),
             (None, None) => {
@@ -122,9 +124,9 @@ fn timestamps(
             }
         }
     }
-    if counted.len() < policy.evidence.timestamps {
+    if count < policy.evidence.timestamps {
         return Err(Check::TimestampCount
-            .refuse(format!("at least {}", policy.evidence.timestamps), counted.len().to_string()));
+            .refuse(format!("at least {}", policy.evidence.timestamps), count.to_string()));
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 pub(crate) use authorities::TimestampAuthority;
 pub(crate) use bundles::Signer;
 pub(crate) use case::Case;
-pub(crate) use certificates::{Certified, LONG, Leaf};
+pub(crate) use certificates::{CertificateLog, Certified, LONG, Leaf};
 pub(crate) use keys::Key;
 pub(crate) use logs::Log;
 
@@ -37,7 +37,7 @@ pub(crate) const CERTIFIED_UNTIL: i64 = TIME + 540;
 pub(crate) struct World {
     root: Certified,
     pub(crate) issuer: Certified,
-    pub(crate) certificate_logs: [Key; 2],
+    pub(crate) certificate_logs: [CertificateLog; 2],
     /// Logs of version 1.
     pub(crate) logs: [Log; 2],
     /// A log of version 2.
@@ -51,7 +51,10 @@ pub(crate) static WORLD: LazyLock<World> = LazyLock::new(|| {
     World {
         issuer: root.authority("CN=issuer,O=forge.example", LONG),
         root,
-        certificate_logs: [Key::p256(), Key::p256()],
+        certificate_logs: [
+            CertificateLog::new("one.ct.forge.example"),
+            CertificateLog::new("other.ct.forge.example"),
+        ],
         logs: [Log::version_1("one.log.forge.example"), Log::version_1("other.log.forge.example")],
         tiles: Log::version_2("tiles.log.forge.example"),
         authorities: [
@@ -79,24 +82,11 @@ impl World {
 
     /// The trusted root.
     pub(crate) fn trusted_root(&self) -> Value {
-        let log = |key: &Key, host: &str| {
-            json!({
-                "baseUrl": format!("https://{host}"),
-                "hashAlgorithm": "SHA2_256",
-                "publicKey": {
-                    "rawBytes": STANDARD.encode(key.spki()),
-                    "keyDetails": key.details(),
-                    "validFor": {"start": date(TIME - YEAR)},
-                },
-                "logId": {"keyId": STANDARD.encode(key.id())},
-            })
-        };
-        let [one, other] = &self.certificate_logs;
         json!({
             "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
             "tlogs": [self.logs[0].trusted(), self.logs[1].trusted(), self.tiles.trusted()],
             "certificateAuthorities": [trusted_authority(&[&self.issuer, &self.root])],
-            "ctlogs": [log(one, "one.ct.forge.example"), log(other, "other.ct.forge.example")],
+            "ctlogs": [self.certificate_logs[0].trusted(), self.certificate_logs[1].trusted()],
             "timestampAuthorities": [self.authorities[0].trusted(), self.authorities[1].trusted()],
         })
     }

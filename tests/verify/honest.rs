@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use super::forge::bundles::{ARTIFACT, BUNDLE_0_1, statement};
 use super::forge::case::By;
 use super::forge::certificates::{ISSUER, NAME};
 use super::forge::{Case, Signer, WORLD};
@@ -37,6 +38,39 @@ fn verify(mut command: Command, directory: &Path, case: &Case, artifact: &Path) 
     run(command.arg(artifact))
 }
 
+fn older_attestation(signer: &Signer) -> Case {
+    let sealed = signer.seal(statement(ARTIFACT).to_string().as_bytes());
+    let entry = WORLD.logs[0].entry(&signer.intoto(&sealed));
+    Case::new(signer, signer.attestation(&sealed, vec![entry], &[]))
+}
+
+/// The bundle from before bundles had versions, for which Cosign takes the log's key from a variable.
+#[test]
+fn the_real_cosign_accepts_the_oldest_bundle_of_the_forge() {
+    let signer = Signer::bare();
+    let signature = signer.sign(ARTIFACT);
+    let entry = WORLD.logs[0].entry(&signer.hashedrekord(ARTIFACT, &signature));
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, content: &[u8]| std::fs::write(directory.path().join(name), content).unwrap();
+    write("artifact", ARTIFACT);
+    write("other", b"something else");
+    let mut bundle = signer.legacy(&signature, &entry);
+    // Of a key that stands in it, Cosign v3.1.3 says that it is no certificate.
+    bundle.as_object_mut().unwrap().remove("cert");
+    write("bundle", bundle.to_string().as_bytes());
+    write("key.pub", signer.key.pem().as_bytes());
+    write("log.pub", WORLD.logs[0].key.pem().as_bytes());
+    let verify = |artifact: &str| {
+        let mut command = cosign()?;
+        command.current_dir(directory.path()).env("SIGSTORE_REKOR_PUBLIC_KEY", "log.pub");
+        command.args(["verify-blob", "--new-bundle-format=false", "--bundle", "bundle", "--key", "key.pub"]);
+        Some(run(command.arg(artifact)))
+    };
+    let Some(accepted) = verify("artifact") else { return };
+    assert!(accepted.status.success(), "{}", stderr(&accepted));
+    assert!(!verify("other").unwrap().status.success(), "Cosign accepts another file");
+}
+
 #[test]
 fn the_real_cosign_accepts_what_the_forge_makes() {
     let (key, certified) = (Signer::bare(), WORLD.signer());
@@ -47,6 +81,8 @@ fn the_real_cosign_accepts_what_the_forge_makes() {
         ("a certificate, version 2", Case::tiled(&certified)),
         ("an attestation by a key", Case::attested(&key)),
         ("an attestation by a certificate", Case::attested(&certified)),
+        ("an older attestation", older_attestation(&certified)),
+        ("an older bundle", Case::logged(&key).with("/mediaType", BUNDLE_0_1)),
         ("an attestation, version 2", Case::attested_in_tiles(&certified)),
     ];
     for (name, case) in cases {

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::forge::certificates::{ISSUER, NAME, answer};
+use super::forge::certificates::{CertificateLog, ISSUER, NAME};
 use super::forge::{Certified, LONG, Leaf, WORLD};
 use crate::support::{cosign, countersign, run, stderr};
 
@@ -18,14 +18,14 @@ struct Scene {
 }
 
 impl Scene {
-    fn new(logs: &[&super::forge::Key]) -> Self {
+    fn new(logs: &[&CertificateLog]) -> Self {
         let certificate = Leaf { period: LONG, ..Leaf::default() }.issue(&WORLD.issuer, logs);
         let scene = Self { directory: tempfile::tempdir().unwrap(), certificate };
         scene.write("artifact", b"artifact");
         scene.write("signature", STANDARD.encode(scene.certificate.key.sign(b"artifact")).as_bytes());
         scene.write("certificate.pem", scene.certificate.pem().as_bytes());
         scene.write("chain.pem", WORLD.chain_pem().as_bytes());
-        scene.write("log.pub", WORLD.certificate_logs[0].public().to_pem().as_bytes());
+        scene.write("log.pub", WORLD.certificate_logs[0].key.public().to_pem().as_bytes());
         scene.write("root.json", WORLD.trusted_root().to_string().as_bytes());
         scene
     }
@@ -65,7 +65,7 @@ impl Scene {
 fn a_timestamp_beside_the_certificate_vouches_for_it() {
     let [log, other] = &WORLD.certificate_logs;
     let scene = Scene::new(&[]);
-    let good = answer(log, &scene.certificate);
+    let good = log.answer(&scene.certificate);
     let (accepted, said) = scene.verify(countersign(), None);
     assert!(!accepted && said.contains("certificate transparency"), "{said}");
     let (accepted, said) = scene.verify(countersign(), Some(&good));
@@ -83,13 +83,13 @@ fn a_timestamp_beside_the_certificate_vouches_for_it() {
         changed
     };
     let another = Scene::new(&[]);
-    let stranger = super::forge::Key::p256();
+    let stranger = CertificateLog::new("stranger.ct.forge.example");
     let wrong = [
-        ("another certificate's", answer(log, &another.certificate), "does not match"),
-        ("a stranger's", answer(&stranger, &scene.certificate), "certificate transparency"),
+        ("another certificate's", log.answer(&another.certificate), "does not match"),
+        ("a stranger's", stranger.answer(&scene.certificate), "certificate transparency"),
         (
             "another log's signature",
-            changed("id", answer(other, &scene.certificate)["id"].clone()),
+            changed("id", other.answer(&scene.certificate)["id"].clone()),
             "does not match",
         ),
         (
@@ -115,15 +115,15 @@ fn a_wrong_one_beside_a_good_one_inside_is_refused() {
     let [log, other] = &WORLD.certificate_logs;
     let (scene, another) = (Scene::new(&[log]), Scene::new(&[]));
     assert!(scene.verify(countersign(), None).0);
-    assert!(scene.verify(countersign(), Some(&answer(other, &scene.certificate))).0);
-    let (accepted, said) = scene.verify(countersign(), Some(&answer(other, &another.certificate)));
+    assert!(scene.verify(countersign(), Some(&other.answer(&scene.certificate))).0);
+    let (accepted, said) = scene.verify(countersign(), Some(&other.answer(&another.certificate)));
     assert!(!accepted && said.contains("does not match"), "{said}");
 }
 
 #[test]
 fn without_a_certificate_it_has_nothing_to_speak_of() {
     let scene = Scene::new(&[]);
-    scene.write("sct.json", answer(&WORLD.certificate_logs[0], &scene.certificate).to_string().as_bytes());
+    scene.write("sct.json", WORLD.certificate_logs[0].answer(&scene.certificate).to_string().as_bytes());
     scene.write("key.pub", scene.certificate.key.public().to_pem().as_bytes());
     let mut command = countersign();
     command.current_dir(&scene.directory).args([

@@ -80,6 +80,7 @@ fn e2_02_a_log_entry_for_another_signature_certificate_or_envelope() {
     for (kind, right, wrong) in [
         ("dsse", signer.dsse(&sealed), [signer.dsse(&again), signer.dsse(&lying)]),
         ("intoto", signer.intoto(&sealed), [signer.intoto(&again), signer.intoto(&lying)]),
+        ("intoto 1", signer.intoto_1(&sealed), [signer.intoto_1(&again), signer.intoto_1(&lying)]),
         ("dsse 2", signer.dsse_2(&sealed), [signer.dsse_2(&again), signer.dsse_2(&lying)]),
     ] {
         let case = |body: &Value| {

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::process::Output;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use countersign::verify::{Check, Evidence};
 use serde_json::Value;
 
 use crate::support::{countersign, run, stderr};
 use crate::verify::forge::bundles::ARTIFACT;
-use crate::verify::forge::{Case, Key, Leaf, Log, Signer, TIME, TimestampAuthority, WORLD};
+use crate::verify::forge::certificates::{TIME_STAMPING, usage};
+use crate::verify::forge::{
+    Case, CertificateLog, Key, LONG, Leaf, Log, Signer, TIME, TimestampAuthority, WORLD, date,
+};
 
 #[test]
 fn e2_13_two_entries_of_one_log() {
@@ -69,9 +70,41 @@ fn e2_13_two_timestamps_of_one_authority() {
 }
 
 #[test]
+fn e2_13_one_authority_listed_in_two_ways() {
+    let signer = Signer::bare();
+    let signature = signer.sign(ARTIFACT);
+    let entry = WORLD.logs[0].entry(&signer.hashedrekord(ARTIFACT, &signature));
+    let [authority, other] = &WORLD.authorities;
+    // Until some time with its signer, and from then on by its root alone.
+    let mut first = TimestampAuthority { until: Some(TIME), ..authority.clone() }.trusted();
+    let mut second = authority.trusted();
+    second["certChain"]["certificates"].as_array_mut().unwrap().remove(0);
+    second["validFor"]["start"] = date(TIME + 1).into();
+    let case = |by: &TimestampAuthority, listed: &[Value]| {
+        let stamps = [authority.stamp(&signature, TIME), by.stamp(&signature, TIME + 1)];
+        let case = Case::new(&signer, signer.bundle(ARTIFACT, &signature, vec![entry.clone()], &stamps));
+        let case = case.demanding(Evidence { timestamps: 2, ..Evidence::STANDARD });
+        case.trusting("/timestampAuthorities", listed.to_vec())
+    };
+    case(other, &[first.clone(), other.trusted()]).accepted();
+    case(authority, &[second.clone(), first.clone()]).refused(Check::TimestampCount);
+    case(authority, &[first.clone(), second.clone()]).refused(Check::TimestampCount);
+    // Two signers below one root that alone is listed are one authority.
+    first = second.clone();
+    first["validFor"]["start"] = date(TIME - 1).into();
+    let colleague = TimestampAuthority {
+        signer: authority.root.issue("CN=colleague", LONG, vec![usage(&[TIME_STAMPING], true)]),
+        ..authority.clone()
+    };
+    case(other, &[first.clone(), other.trusted()]).accepted();
+    case(&colleague, &[first]).refused(Check::TimestampCount);
+}
+
+#[test]
 fn e2_13_two_timestamps_of_one_certificate_log() {
     let [log, other] = &WORLD.certificate_logs;
-    let in_logs = |logs: &[&Key]| {
+    let stranger = CertificateLog::new("stranger.ct.forge.example");
+    let in_logs = |logs: &[&CertificateLog]| {
         let signer = Signer::certified(Leaf::default().issue(&WORLD.issuer, logs));
         Case::logged(&signer).demanding(Evidence { certificate_logs: 2, ..Evidence::STANDARD })
     };
@@ -80,11 +113,15 @@ fn e2_13_two_timestamps_of_one_certificate_log() {
     in_logs(&[log]).refused(Check::CertificateTimestamp);
     in_logs(&[]).refused(Check::CertificateTimestamp);
     // A stranger neither helps nor harms; somebody else in a known log's name harms.
-    in_logs(&[log, other, &Key::p256()]).accepted();
-    in_logs(&[log, &Key::p256()]).refused(Check::CertificateTimestamp);
-    let case = in_logs(&[log, other]);
-    let key = STANDARD.encode(Key::p256().spki());
-    case.trusting("/ctlogs/1/publicKey/rawBytes", key).refused(Check::CertificateTimestamp);
+    in_logs(&[log, other, &stranger]).accepted();
+    in_logs(&[log, &stranger]).refused(Check::CertificateTimestamp);
+    let thief = CertificateLog { id: other.id.clone(), ..stranger };
+    in_logs(&[log, other, &thief]).refused(Check::CertificateTimestamp);
+    // One log under two names.
+    let alias = CertificateLog { id: vec![7; 32], ..log.clone() };
+    let under = |second: &CertificateLog| in_logs(&[log, second]).trusting("/ctlogs/1", second.trusted());
+    under(&CertificateLog { key: Key::p256().into(), ..alias.clone() }).accepted();
+    under(&alias).refused(Check::CertificateTimestamp);
 }
 
 /// Verifies by a policy that two of two must have signed, with these keys and bundles.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use countersign::verify::{Check, Evidence, Trust};
+use countersign::verify::{Check, Evidence, Trust, Window};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::verify::forge::bundles::ARTIFACT;
@@ -68,6 +69,27 @@ fn e2_15_a_key_or_authority_outside_its_window_in_the_trusted_root() {
             assert!(error.contains("cannot read the trusted root"), "{place}: {error}");
         }
     }
+}
+
+#[test]
+fn e2_15_a_key_outside_the_window_that_a_policy_sets() {
+    let (logged, tiled) = (Case::logged(&Signer::bare()), Case::tiled(&Signer::bare()));
+    let time = |seconds: i64| Some(Timestamp::from_second(seconds).unwrap());
+    for case in [&logged, &tiled] {
+        let within = |start: i64, end: i64| Case {
+            window: Window { start: time(start), end: time(end) },
+            ..case.clone()
+        };
+        within(TIME, TIME).accepted();
+        within(TIME - YEAR, TIME - 1).refused(Check::KeyWindow);
+        within(TIME + 1, TIME + YEAR).refused(Check::KeyWindow);
+    }
+    // With a window, a time must be proven.
+    let place = "/verificationMaterial/timestampVerificationData";
+    let untimed = tiled.with(place, Value::Null);
+    untimed.accepted();
+    let bounded = Case { window: Window { start: None, end: time(TIME) }, ..untimed };
+    bounded.refused(Check::KeyWindow);
 }
 
 #[test]

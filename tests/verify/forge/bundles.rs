@@ -106,6 +106,17 @@ impl Signer {
         }}})
     }
 
+    /// The oldest: the envelope by its hash alone.
+    pub(crate) fn intoto_1(&self, sealed: &Sealed) -> Value {
+        json!({"apiVersion": "0.0.1", "kind": "intoto", "spec": {
+            "content": {
+                "hash": hash(sealed.to_sent().as_bytes()),
+                "payloadHash": hash(&sealed.payload),
+            },
+            "publicKey": self.pem(),
+        }})
+    }
+
     /// A bundle of a signature over an artifact.
     pub(crate) fn bundle(
         &self,
@@ -178,6 +189,16 @@ impl Signer {
 }
 
 impl Sealed {
+    /// The envelope as Cosign has sent it to logs.
+    pub(crate) fn to_sent(&self) -> String {
+        format!(
+            r#"{{"payloadType":"{}","payload":"{}","signatures":[{{"keyid":"","sig":"{}"}}]}}"#,
+            self.payload_type,
+            STANDARD.encode(&self.payload),
+            STANDARD.encode(&self.signature)
+        )
+    }
+
     /// What the signature is over. Logs of version 2 know an envelope by it, as if it were an artifact.
     pub(crate) fn signed(&self) -> Vec<u8> {
         let head =

@@ -21,6 +21,8 @@ pub(crate) struct Case {
     pub(crate) trusted_root: Value,
     pub(crate) artifact: Vec<u8>,
     pub(crate) by: By,
+    /// When a key may be used, where it is one.
+    pub(crate) window: Window,
     pub(crate) evidence: Evidence,
     pub(crate) predicate_type: Option<String>,
 }
@@ -62,6 +64,7 @@ impl Case {
             trusted_root: WORLD.trusted_root(),
             artifact: ARTIFACT.to_vec(),
             by,
+            window: Window::default(),
             evidence: Evidence::STANDARD,
             predicate_type,
         }
@@ -150,7 +153,7 @@ impl Case {
         let material = bundle::parse(bundle).and_then(|bundle| Material::from_bundle(&bundle));
         let material = material.map_err(|error| Refused::Unreadable(error.to_string()))?;
         let who = match &self.by {
-            By::Key(key) => Who::Key(key, Window::default()),
+            By::Key(key) => Who::Key(key, self.window),
             By::Identity(identity) => Who::Identities(std::slice::from_ref(identity)),
         };
         // A year later: long after every certificate of a signer has expired.

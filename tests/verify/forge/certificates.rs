@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use der::asn1::{BitString, Ia5String, ObjectIdentifier, OctetString, UtcTime};
 use der::oid::AssociatedOid;
 use der::{Any, Decode, Encode};
-use serde_json::json;
+use serde_json::{Value, json};
 use x509_cert::certificate::{CertificateInner, TbsCertificateInner, Version};
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::name::{GeneralName, OtherName};
@@ -21,7 +21,7 @@ use x509_cert::spki::{AlgorithmIdentifierOwned, SubjectPublicKeyInfoOwned};
 use x509_cert::time::{Time, Validity};
 
 use super::keys::Key;
-use super::{CERTIFIED_UNTIL, TIME, YEAR, random, sha256};
+use super::{CERTIFIED_UNTIL, TIME, YEAR, date, random, sha256};
 
 pub(crate) const CODE_SIGNING: &str = "1.3.6.1.5.5.7.3.3";
 pub(crate) const TIME_STAMPING: &str = "1.3.6.1.5.5.7.3.8";
@@ -39,6 +39,63 @@ pub(crate) const ISSUER: &str = "https://token.forge.example";
 pub(crate) struct Certified {
     pub(crate) key: Arc<Key>,
     pub(crate) der: Vec<u8>,
+}
+
+/// A certificate transparency log.
+#[derive(Clone)]
+pub(crate) struct CertificateLog {
+    pub(crate) host: &'static str,
+    pub(crate) key: Arc<Key>,
+    pub(crate) id: Vec<u8>,
+}
+
+impl CertificateLog {
+    pub(crate) fn new(host: &'static str) -> Self {
+        let key = Key::p256();
+        Self { host, id: key.id(), key: Arc::new(key) }
+    }
+
+    /// How a trusted root names it.
+    pub(crate) fn trusted(&self) -> Value {
+        json!({
+            "baseUrl": format!("https://{}", self.host),
+            "hashAlgorithm": "SHA2_256",
+            "publicKey": {
+                "rawBytes": STANDARD.encode(self.key.spki()),
+                "keyDetails": self.key.details(),
+                "validFor": {"start": date(TIME - YEAR)},
+            },
+            "logId": {"keyId": STANDARD.encode(&self.id)},
+        })
+    }
+
+    /// What it answers about a whole certificate, as JSON (RFC 6962 3.2 and 4.1).
+    pub(crate) fn answer(&self, certificate: &Certified) -> Value {
+        let millis = TIME.unsigned_abs() * 1000;
+        let length = u32::try_from(certificate.der.len()).unwrap().to_be_bytes();
+        let entry = [&[0, 0][..], &length[1..], &certificate.der, &[0, 0]].concat();
+        let signature = self.key.sign(&[&[0, 0][..], &millis.to_be_bytes(), &entry].concat());
+        let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
+        json!({
+            "sct_version": 0,
+            "id": base64(&self.id),
+            "timestamp": millis,
+            "extensions": "",
+            "signature": base64(&[&[4, 3][..], &sized(&signature)].concat()),
+        })
+    }
+
+    /// Its timestamp over a certificate that does not have it yet (RFC 6962 3.2), with its length.
+    fn stamp(&self, part: &TbsCertificateInner, issuer: &Certified) -> Vec<u8> {
+        let millis = (TIME.unsigned_abs() * 1000).to_be_bytes();
+        let part = part.to_der().unwrap();
+        let length = u32::try_from(part.len()).unwrap().to_be_bytes();
+        let entry = [&sha256(&issuer.key.spki())[..], &length[1..], &part, &[0, 0]].concat();
+        // Version, signature type and entry type; no extensions at the end.
+        let signature = self.key.sign(&[&[0, 0][..], &millis, &[0, 1], &entry].concat());
+        // SHA-256 and ECDSA, in TLS's numbers.
+        sized(&[&[0][..], &self.id, &millis, &[0, 0, 4, 3], &sized(&signature)].concat())
+    }
 }
 
 /// From and until when, in seconds since 1970.
@@ -115,13 +172,13 @@ impl Default for Leaf {
 
 impl Leaf {
     /// Issues it, with the timestamps that `logs` give for it.
-    pub(crate) fn issue(&self, issuer: &Certified, logs: &[&Key]) -> Certified {
+    pub(crate) fn issue(&self, issuer: &Certified, logs: &[&CertificateLog]) -> Certified {
         let key = self.key.clone().unwrap_or_else(|| Arc::new(Key::p256()));
         Certified { der: self.issue_for(&key.spki(), issuer, logs), key }
     }
 
     /// The same for a key of somebody else.
-    pub(crate) fn issue_for(&self, spki: &[u8], issuer: &Certified, logs: &[&Key]) -> Vec<u8> {
+    pub(crate) fn issue_for(&self, spki: &[u8], issuer: &Certified, logs: &[&CertificateLog]) -> Vec<u8> {
         let mut extensions = self.usages.clone();
         if !self.names.is_empty() {
             extensions.push(extension(&SubjectAltName(self.names.clone()), true));
@@ -133,7 +190,7 @@ impl Leaf {
         };
         extensions.extend(self.facts.iter().map(fact));
         let mut part = part(Name::default(), issuer.subject(), spki, self.period, extensions);
-        let stamps: Vec<_> = logs.iter().map(|log| timestamp(log, &part, issuer)).collect();
+        let stamps: Vec<_> = logs.iter().map(|log| log.stamp(&part, issuer)).collect();
         if !stamps.is_empty() {
             let list = OctetString::new(sized(&stamps.concat())).unwrap();
             part.extensions.as_mut().unwrap().push(Extension {
@@ -144,34 +201,6 @@ impl Leaf {
         }
         signed(&part, &issuer.key)
     }
-}
-
-/// A signed certificate timestamp of a log over a certificate that does not have it yet (RFC 6962 3.2), with its length.
-fn timestamp(log: &Key, part: &TbsCertificateInner, issuer: &Certified) -> Vec<u8> {
-    let millis = (TIME.unsigned_abs() * 1000).to_be_bytes();
-    let part = part.to_der().unwrap();
-    let length = u32::try_from(part.len()).unwrap().to_be_bytes();
-    let entry = [&sha256(&issuer.key.spki())[..], &length[1..], &part, &[0, 0]].concat();
-    // Version, signature type and entry type; no extensions at the end.
-    let signature = log.sign(&[&[0, 0][..], &millis, &[0, 1], &entry].concat());
-    // SHA-256 and ECDSA, in TLS's numbers.
-    sized(&[&[0][..], &log.id(), &millis, &[0, 0, 4, 3], &sized(&signature)].concat())
-}
-
-/// What a log answers about a whole certificate, as JSON (RFC 6962 3.2 and 4.1).
-pub(crate) fn answer(log: &Key, certificate: &Certified) -> serde_json::Value {
-    let millis = TIME.unsigned_abs() * 1000;
-    let length = u32::try_from(certificate.der.len()).unwrap().to_be_bytes();
-    let entry = [&[0, 0][..], &length[1..], &certificate.der, &[0, 0]].concat();
-    let signature = log.sign(&[&[0, 0][..], &millis.to_be_bytes(), &entry].concat());
-    let base64 = |bytes: &[u8]| STANDARD.encode(bytes);
-    json!({
-        "sct_version": 0,
-        "id": base64(&log.id()),
-        "timestamp": millis,
-        "extensions": "",
-        "signature": base64(&[&[4, 3][..], &sized(&signature)].concat()),
-    })
 }
 
 /// Bytes behind their length in two.
