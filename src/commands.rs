@@ -28,6 +28,8 @@ mod pkcs11_tool;
 mod policy_command;
 mod public_key;
 mod sign_blob;
+mod signing_config;
+mod trusted_root;
 mod verify_blob;
 mod verify_blob_attestation;
 mod version;
@@ -72,6 +74,8 @@ enum Command {
     PivTool(piv_tool::PivTool),
     Bundle(bundle_inspect::BundleCommand),
     Policy(policy_command::PolicyCommand),
+    TrustedRoot(trusted_root::TrustedRootCommand),
+    SigningConfig(signing_config::SigningConfigCommand),
     Demo(demo::Demo),
     Env(env_command::EnvCommand),
     Completion(completion::Completion),
@@ -203,6 +207,8 @@ impl Command {
             Self::PivTool(command) => command.execute(run),
             Self::Bundle(command) => command.execute(run),
             Self::Policy(command) => command.execute(run),
+            Self::TrustedRoot(command) => command.execute(run),
+            Self::SigningConfig(command) => command.execute(run),
             Self::Demo(command) => command.execute(run),
             Self::Env(command) => command.execute(run),
             Self::Completion(command) => command.execute(run),

@@ -22,6 +22,7 @@ pub mod bundle;
 pub mod commands;
 pub mod env;
 pub mod exit;
+pub mod instance;
 pub mod interrupt;
 mod json;
 pub mod output;

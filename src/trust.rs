@@ -31,6 +31,9 @@ pub const TRUSTED_ROOT: &str = "trusted_root.json";
 /// What signers need.
 pub const SIGNING_CONFIG: &str = "signing_config.v0.2.json";
 
+/// The same for logs of version 2.
+pub const REKOR_2_CONFIG: &str = "signing_config_rekor_v2.v0.2.json";
+
 /// The cache's directory.
 pub const CACHE_VARIABLE: &str = "TUF_ROOT";
 /// Another repository.

@@ -8,6 +8,7 @@ pub mod identity;
 pub mod key;
 pub mod legacy;
 pub mod not_built;
+pub mod out;
 pub mod services;
 pub mod switches;
 pub mod trust;

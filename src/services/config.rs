@@ -14,8 +14,9 @@ use super::{LogVersion, Services};
 use crate::json;
 
 /// The largest signing config read; real ones have a few kilobytes.
-const MAX_BYTES: u64 = 1024 * 1024;
-const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
+pub const MAX_BYTES: u64 = 1024 * 1024;
+/// The media type of a signing config.
+pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.signingconfig.v0.2+json";
 /// Versions of their interfaces that are spoken here, the preferred one first.
 const LOG_VERSIONS: &[u32] = &[2, 1];
 const TIMESTAMP_VERSIONS: &[u32] = &[1];

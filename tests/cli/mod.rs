@@ -7,6 +7,7 @@ mod bundles;
 mod ended;
 mod flags;
 mod full_disk;
+mod instances;
 mod interruption;
 mod key_files;
 mod passwords;

@@ -52,7 +52,7 @@ const CARD: [&str; 7] = [
     "--report",
 ];
 
-const OUR_FLAGS: [(&str, &[&str]); 21] = [
+const OUR_FLAGS: [(&str, &[&str]); 25] = [
     ("piv-tool", &["--report"]),
     ("pkcs11-tool", &["--report"]),
     ("pkcs11-tool list-tokens", &["--report"]),
@@ -112,6 +112,10 @@ const OUR_FLAGS: [(&str, &[&str]); 21] = [
     ),
     ("public-key", &["--allow-final-pin-try", "--password-source", "--wait", "--report"]),
     ("initialize", &["--report"]),
+    ("trusted-root", &["--report"]),
+    ("trusted-root create", &["--report"]),
+    ("signing-config", &["--report"]),
+    ("signing-config create", &["--report"]),
     ("bundle inspect", &["--report"]),
     ("bundle", &["--report"]),
     ("completion", &["--report"]),

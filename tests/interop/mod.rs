@@ -6,6 +6,7 @@
 mod attestations;
 mod bytes;
 mod clients;
+mod instances;
 mod keys;
 mod matrix;
 mod openssl;
