@@ -5,6 +5,7 @@
 pub mod inspect;
 mod log_entry;
 mod shape;
+mod upgrade;
 mod write;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use sigstore_types::bundle::Bundle as SigstoreBundle;
 
 pub use log_entry::LogEntry;
+pub use upgrade::upgrade;
 pub use write::{Content, Draft, Signatory, legacy_json, timestamp_json};
 
 /// The largest bundle read: bundles with SBOM attestations reach some tens of megabytes.

@@ -3,7 +3,9 @@
 //! A command reads its flags, calls the library and prints. Rules about signatures stand elsewhere.
 
 mod attest_blob;
+mod bundle_create;
 mod bundle_inspect;
+mod bundle_upgrade;
 mod by_policy;
 mod completion;
 mod conformance;

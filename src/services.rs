@@ -4,6 +4,7 @@
 //! checks of `verify`: a bundle that nobody could verify is never written.
 
 pub mod config;
+pub mod look_up;
 mod rekor;
 mod timestamp;
 
@@ -94,19 +95,6 @@ pub struct Witnesses<'a> {
     envelopes: EnvelopeEntry,
     /// The trusted root to verify the answers with.
     trust: Option<Trust>,
-}
-
-/// The entries that a log of version 1 holds of a signature, which may be over any of these contents. What they prove is the
-/// verifier's to say.
-///
-/// # Errors
-/// Those of the address and of the connection; [`ErrorKind::Integrity`] for an answer that is none.
-pub fn look_up(url: &str, signed: &[Signed<'_>], context: &OpenContext<'_>) -> Result<Vec<LogEntry>> {
-    let endpoint = Endpoint::parse(url, "the address of the transparency log")?;
-    let options = http::Options { max_answer_bytes: MAX_ANSWER_BYTES, ..http::Options::default() };
-    let client = Client::new(endpoint, options, context)?;
-    let said = |_| "cannot look the signature up in the transparency log".to_owned();
-    rekor::one::find(&client, signed).map_err(|error| error.with_what(said))
 }
 
 impl Services {

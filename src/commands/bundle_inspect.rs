@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::Run;
+use super::bundle_create::Create;
+use super::bundle_upgrade::Upgrade;
 use crate::bundle;
 use crate::exit::Failure;
 
-/// Look into bundles
+/// Look into bundles, make them, renew them
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct BundleCommand {
@@ -18,6 +20,8 @@ pub(crate) struct BundleCommand {
 
 #[derive(Debug, Subcommand)]
 enum BundleSubcommand {
+    Create(Box<Create>),
+    Upgrade(Upgrade),
     /// Say what a bundle holds, without verifying anything
     Inspect {
         /// The bundle
@@ -28,7 +32,11 @@ enum BundleSubcommand {
 
 impl BundleCommand {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let BundleSubcommand::Inspect { bundle: path } = self.command;
+        let path = match self.command {
+            BundleSubcommand::Create(create) => return create.execute(run),
+            BundleSubcommand::Upgrade(upgrade) => return upgrade.execute(run),
+            BundleSubcommand::Inspect { bundle } => bundle,
+        };
         let bundle = bundle::load(&path, run.global.deadline())?;
         run.warning("the bundle is described, not verified: anybody can write these values");
         Ok(run.output.bytes(bundle::inspect::describe(&bundle).as_bytes())?)

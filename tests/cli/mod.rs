@@ -3,6 +3,7 @@
 mod artifacts;
 mod attestations;
 mod batches;
+mod bundle_create;
 mod bundles;
 mod ended;
 mod flags;

@@ -52,7 +52,7 @@ const CARD: [&str; 7] = [
     "--report",
 ];
 
-const OUR_FLAGS: [(&str, &[&str]); 25] = [
+const OUR_FLAGS: [(&str, &[&str]); 27] = [
     ("piv-tool", &["--report"]),
     ("pkcs11-tool", &["--report"]),
     ("pkcs11-tool list-tokens", &["--report"]),
@@ -111,6 +111,8 @@ const OUR_FLAGS: [(&str, &[&str]); 25] = [
         &["--allow-final-pin-try", "--password-source", "--wait", "--import-password-source", "--report"],
     ),
     ("public-key", &["--allow-final-pin-try", "--password-source", "--wait", "--report"]),
+    ("bundle create", &["--allow-final-pin-try", "--password-source", "--wait", "--report"]),
+    ("bundle upgrade", &["--report"]),
     ("initialize", &["--report"]),
     ("trusted-root", &["--report"]),
     ("trusted-root create", &["--report"]),

@@ -4,6 +4,7 @@
 //! about key files, [`bytes`] about output that has to be Cosign's byte for byte, [`published`] about third parties' vectors.
 
 mod attestations;
+mod bundles;
 mod bytes;
 mod clients;
 mod instances;

@@ -8,12 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use countersign_core::certificate::Certificate;
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::{Algorithm, Digest, HashAlgorithm, Input, OpenContext, PublicKey, bounded};
+use countersign_core::{OpenContext, PublicKey, bounded};
 
-use crate::artifact::{Artifact, Wanted, measure};
-use crate::bundle::{self, Bundle, Content};
+use crate::artifact::Artifact;
+use crate::bundle::{self, Bundle};
 use crate::exit::Failure;
-use crate::services::{Signed, look_up};
+use crate::services::look_up::look_up;
 use crate::sign::plan::bundle_path;
 use crate::verify::{CertificateTimestamp, Material, Origin};
 
@@ -137,55 +137,36 @@ impl BesideFlags {
     /// Asks the log of `--rekor-url` for the entry of a signature of an older form that comes without one.
     ///
     /// # Errors
-    /// Those of the log, and of reading the artifact; a usage failure for an artifact that can be read once only.
+    /// Those of [`look_up`].
     pub(crate) fn look_up(
         &self,
         material: &mut Material,
         artifact: &Artifact,
         key: Option<&PublicKey>,
         context: &OpenContext<'_>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Error> {
         let Some(url) = &self.rekor_url else { return Ok(()) };
         if material.origin == Origin::Bundle || !material.entries.is_empty() {
             return Ok(());
         }
         let beside = material.certificate.as_ref().map(Certificate::public_key).or(material.key.as_ref());
         let Some(key) = key.or(beside) else { return Ok(()) };
-        let certificate = material.certificate.as_ref().map(Certificate::der);
-        let own = key.key_type().default_algorithm();
-        let digests = match (&material.envelope, artifact) {
-            (Some(_), _) => Vec::new(),
-            (None, Artifact::Stdin) => {
-                return Err(Failure::usage_with_hint(
-                    "standard input can be read once, and looking its signature up needs it once more",
-                    "give a file, or the digest as sha256:HEX",
-                ));
-            }
-            // Signers of that time hashed with SHA-256 whatever the key.
-            (None, _) => {
-                let mut hashes = vec![HashAlgorithm::Sha256];
-                hashes.extend(own.hash().filter(|hash| *hash != HashAlgorithm::Sha256));
-                let wanted = Wanted { hashes, message: false };
-                measure(artifact, &wanted, context.deadline, &|_| {})?.digests
-            }
-        };
-        let signature = &material.signature[..];
-        // A log refuses to look for what does not verify; and so shall we.
-        let holds = |digest: &Digest| {
-            let algorithm = Algorithm::with_hash(key.key_type(), digest.algorithm());
-            algorithm.is_some_and(|one| key.verify(one, Input::Digest(digest), signature).is_ok())
-        };
-        let digests: Vec<_> = digests.into_iter().filter(holds).collect();
-        if digests.is_empty() && material.envelope.is_none() {
-            return Ok(());
-        }
-        let about = |content| Signed { signature, content, key, certificate, algorithm: own };
-        let signed: Vec<_> = match &material.envelope {
-            Some(envelope) => vec![about(Content::Envelope(envelope))],
-            None => digests.iter().map(|digest| about(Content::Artifact(digest, signature))).collect(),
-        };
-        material.entries = look_up(url, &signed, context)?;
+        material.entries = look_up(url, material, artifact, key, context)?;
         Ok(())
+    }
+
+    /// No flag given, and Cosign's own bundles alone are read.
+    pub(crate) fn older() -> Self {
+        Self {
+            bundle: Vec::new(),
+            signature: None,
+            certificate: None,
+            rfc3161_timestamp: None,
+            sct: None,
+            rekor_url: None,
+            new_bundle_format: false,
+            allow_certificate_chain: false,
+        }
     }
 
     fn read_bundle(&self, path: &Path, deadline: Option<Instant>) -> Result<Material, Failure> {

@@ -32,9 +32,6 @@ const COMMANDS: &[&str] = &[
     "verify-attestation",
 ];
 
-/// Commands of the group `bundle` that are not built.
-const BUNDLE_COMMANDS: &[&str] = &["create", "upgrade"];
-
 /// Flags of commands that are built: those that take a value, and switches.
 #[rustfmt::skip]
 const FLAGS: &[(&str, &[&str], &[&str])] = &[
@@ -56,9 +53,6 @@ const FLAGS: &[(&str, &[&str], &[&str])] = &[
 
 /// Adds the rows to the command line, hidden from help.
 pub fn add(command: Command) -> Command {
-    let command = command.mut_subcommand("bundle", |bundle| {
-        BUNDLE_COMMANDS.iter().fold(bundle, |bundle, name| bundle.subcommand(unbuilt(name)))
-    });
     let command = FLAGS.iter().fold(command, |command, (name, valued, switches)| {
         command.mut_subcommand(name, |subcommand| {
             let flags =
@@ -93,11 +87,6 @@ pub fn refuse(matches: &ArgMatches) -> Result<(), Failure> {
         |what: String| Failure::Error(Error::new(ErrorKind::Unsupported, format!("{what} is not built yet")));
     if COMMANDS.contains(&name) {
         return Err(refused(format!("the command {name}")));
-    }
-    if let ("bundle", Some((inner, _))) = (name, inner.subcommand())
-        && BUNDLE_COMMANDS.contains(&inner)
-    {
-        return Err(refused(format!("the command bundle {inner}")));
     }
     let flags = FLAGS
         .iter()

@@ -18,7 +18,7 @@ use crate::trust::{Refresh, Repository, SIGNING_CONFIG};
 const MAX_PEM_BYTES: u64 = 1024 * 1024;
 
 /// Where signatures go when nobody names a log and no signing config is wanted, as in Cosign.
-const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
+pub(crate) const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
 
 /// What is said before something becomes public for ever.
 const CONSENT: &str = "The signature, its key and the digest of what was signed will be public in the transparency log, \

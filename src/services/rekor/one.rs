@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::error::Result;
 use countersign_core::hexadecimal::from_hex;
-use countersign_core::http::Client;
+use countersign_core::http::{Answer, Client};
 use countersign_core::{Certificate, HashAlgorithm};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -70,6 +70,11 @@ pub(in crate::services) fn add(
     if !answer.is_success() {
         return Err(refused(client, &answer));
     }
+    only(client, &answer)
+}
+
+/// The one entry of an answer, by whatever name.
+fn only(client: &Client<'_>, answer: &Answer) -> Result<LogEntry> {
     let value = crate::json::parse(&answer.body).map_err(|cause| damaged(client, cause))?;
     let Some((1, Some((_, entry)))) = value.as_object().map(|map| (map.len(), map.iter().next())) else {
         return Err(damaged(client, "it holds not exactly one"));
@@ -95,6 +100,15 @@ pub(in crate::services) fn find(client: &Client<'_>, signed: &[Signed<'_>]) -> R
     };
     let entries = found.iter().filter_map(|one| one.as_object()).flat_map(|one| one.values().cloned());
     entries.map(|entry| read(entry).map_err(|why| damaged(client, why))).collect()
+}
+
+/// The entry at an index of the whole log.
+pub(in crate::services) fn at_index(client: &Client<'_>, index: u64) -> Result<LogEntry> {
+    let answer = get(client, &format!("{PATH}?logIndex={index}"))?;
+    if !answer.is_success() {
+        return Err(refused(client, &answer));
+    }
+    only(client, &answer)
 }
 
 fn proposal(signed: &Signed<'_>, envelopes: EnvelopeEntry) -> Result<Value> {
