@@ -89,6 +89,59 @@ fn e2_02_a_log_entry_for_another_signature_certificate_or_envelope() {
         assert!(case(&right).decide().is_ok(), "{kind}");
         wrong.iter().for_each(|body| drop(case(body).refused(Check::LogBinding)));
     }
+    // The envelope as an artifact, and the oldest kind with another payload beside the right envelope.
+    let case =
+        |body: &Value| Case::new(&signer, signer.attestation(&sealed, vec![WORLD.logs[0].entry(body)], &[]));
+    case(&signer.hashedrekord(&sealed.signed(), &sealed.signature)).accepted();
+    case(&signer.hashedrekord(&lying.signed(), &sealed.signature)).refused(Check::LogBinding);
+    let mut body = signer.intoto_1(&sealed);
+    body["spec"]["content"]["payloadHash"] =
+        signer.intoto_1(&lying)["spec"]["content"]["payloadHash"].clone();
+    case(&body).refused(Check::LogBinding);
+    // An attestation's entry beside a signature of the artifact.
+    let entry = WORLD.logs[0].entry(&signer.dsse(&sealed));
+    Case::logged(&signer).with_entry(entry).refused(Check::LogBinding);
+}
+
+#[test]
+fn e2_03_an_entry_that_is_said_to_be_of_another_kind() {
+    let case = Case::logged(&WORLD.signer());
+    case.accepted();
+    case.with(&format!("{ENTRY}/kindVersion/kind"), "dsse").refused(Check::LogEntry);
+    case.with(&format!("{ENTRY}/kindVersion/version"), "0.0.2").refused(Check::LogEntry);
+}
+
+#[test]
+fn e2_03_an_entry_without_the_proof_that_its_version_demands() {
+    let case = Case::logged(&Signer::bare());
+    let (promise, proof) = (format!("{ENTRY}/inclusionPromise"), format!("{ENTRY}/inclusionProof"));
+    // From version 0.2 the proof is demanded, before it the promise.
+    case.with(&promise, Value::Null).accepted();
+    case.with(&proof, Value::Null).refused(Check::LogEntry);
+    case.with(&format!("{proof}/checkpoint/envelope"), "").refused(Check::LogCheckpoint);
+    let old = case.with("/mediaType", BUNDLE_0_1);
+    old.with(&proof, Value::Null).accepted();
+    old.with(&promise, Value::Null).refused(Check::LogEntry);
+}
+
+#[test]
+fn e2_03_a_checkpoint_of_another_tree() {
+    for signer in [Signer::bare(), WORLD.signer()] {
+        for case in [Case::logged(&signer), Case::tiled(&signer)] {
+            case.accepted();
+            let log = if case.bundle.pointer(&format!("{ENTRY}/inclusionPromise")).is_some() {
+                &WORLD.logs[0]
+            } else {
+                &WORLD.tiles
+            };
+            let other = log.entry(&json!({"kind": "another", "apiVersion": "0.0.1"}));
+            let checkpoint = other.pointer("/inclusionProof/checkpoint/envelope").unwrap();
+            let place = format!("{ENTRY}/inclusionProof/checkpoint/envelope");
+            case.with(&place, checkpoint.clone()).refused(Check::LogCheckpoint);
+            // The way up is the same in a tree with one leaf more; the checkpoint is of this one.
+            case.with(&format!("{ENTRY}/inclusionProof/treeSize"), "8").refused(Check::LogCheckpoint);
+        }
+    }
 }
 
 #[test]

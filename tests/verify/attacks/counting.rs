@@ -46,6 +46,10 @@ fn e2_13_one_log_under_two_names() {
     let alias = Log { host: "alias.log.forge.example", id: vec![7; 32], ..log.clone() };
     under(&Log { key: Key::p256().into(), ..alias.clone() }).accepted();
     under(&alias).refused(Check::TransparencyLog);
+    // One log with two keys.
+    let key = Key::p256();
+    under(&Log { host: "alias.log.forge.example", key: key.into(), ..log.clone() })
+        .refused(Check::TransparencyLog);
 }
 
 #[test]

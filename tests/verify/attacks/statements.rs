@@ -104,6 +104,13 @@ fn e2_11_subjects() {
     };
     many(1024).accepted();
     many(1025).refused(Check::Statement);
+    let digests = |count: usize| {
+        let mut digests = good.clone();
+        (1..count).for_each(|at| digests[format!("hash{at}")] = "00".into());
+        about(json!([subject("artifact", &digests)]))
+    };
+    digests(32).accepted();
+    digests(33).refused(Check::Statement);
 }
 
 fn changed(statement: &Value, field: &str, value: Value) -> Value {

@@ -8,6 +8,7 @@ use countersign::verify::{Check, Evidence, Trust, Window};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::verify::forge::authorities::{Answers, GRANTED};
 use crate::verify::forge::bundles::ARTIFACT;
 use crate::verify::forge::certificates::{CODE_SIGNING, Period, TIME_STAMPING, usage};
 use crate::verify::forge::{
@@ -211,6 +212,9 @@ fn e2_17_a_decoy_among_the_certificates_of_the_token() {
     let namesake = Certified::root("CN=root of one.time.forge.example", LONG);
     let decoy = namesake.issue("CN=one.time.forge.example", LONG, vec![usage(&[TIME_STAMPING], true)]);
     brought(&decoy).refused(Check::Timestamp);
+    // Of an authority that nobody names it is a stranger's, which leaves no time at all.
+    let stranger = Certified::root("CN=stranger", LONG);
+    brought(&stranger.issue("CN=decoy", LONG, vec![usage(&[TIME_STAMPING], true)])).refused(Check::Time);
     let unfit = authority.root.issue("CN=other", LONG, vec![usage(&[CODE_SIGNING], true)]);
     brought(&unfit).refused(Check::Timestamp);
     let expired = authority.root.issue(
@@ -219,6 +223,30 @@ fn e2_17_a_decoy_among_the_certificates_of_the_token() {
         vec![usage(&[TIME_STAMPING], true)],
     );
     brought(&expired).refused(Check::Timestamp);
+}
+
+#[test]
+fn e2_17_a_response_that_grants_nothing_or_holds_something_else() {
+    let signer = WORLD.signer();
+    let answering = |answers: Answers| {
+        let authority = TimestampAuthority { answers, ..WORLD.authorities[0].clone() };
+        stamped(&signer, &authority, |signature| authority.stamp(signature, TIME))
+    };
+    answering(GRANTED).accepted();
+    // grantedWithMods is a grant; rejection and waiting are none.
+    answering(Answers { status: 1, ..GRANTED }).accepted();
+    for status in [2, 3, 5] {
+        answering(Answers { status, ..GRANTED }).refused(Check::Timestamp);
+    }
+    let data = "1.2.840.113549.1.7.1";
+    for answers in [
+        Answers { token: data, ..GRANTED },
+        Answers { content: data, ..GRANTED },
+        Answers { attribute: data, ..GRANTED },
+        Answers { content: data, attribute: data, ..GRANTED },
+    ] {
+        answering(answers).refused(Check::Timestamp);
+    }
 }
 
 #[test]

@@ -19,8 +19,8 @@ use super::{TIME, YEAR, date, random, sha256};
 
 const SHA256: &str = "2.16.840.1.101.3.4.2.1";
 const ECDSA_SHA256: &str = "1.2.840.10045.4.3.2";
-const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
-const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
+pub(crate) const SIGNED_DATA: &str = "1.2.840.113549.1.7.2";
+pub(crate) const TST_INFO: &str = "1.2.840.113549.1.9.16.1.4";
 const CONTENT_TYPE: &str = "1.2.840.113549.1.9.3";
 const MESSAGE_DIGEST: &str = "1.2.840.113549.1.9.4";
 const SIGNING_CERTIFICATE: &str = "1.2.840.113549.1.9.16.2.47";
@@ -33,7 +33,23 @@ pub(crate) struct TimestampAuthority {
     pub(crate) signer: Certified,
     /// Until when the trusted root lets it be used.
     pub(crate) until: Option<i64>,
+    pub(crate) answers: Answers,
 }
+
+/// What an authority says around its timestamps.
+#[derive(Clone, Copy)]
+pub(crate) struct Answers {
+    /// 0 grants, 2 rejects (RFC 3161 2.4.2).
+    pub(crate) status: u8,
+    /// What the token is, what it holds, and what the signed attributes say that it holds.
+    pub(crate) token: &'static str,
+    pub(crate) content: &'static str,
+    pub(crate) attribute: &'static str,
+}
+
+/// What is right.
+pub(crate) const GRANTED: Answers =
+    Answers { status: 0, token: SIGNED_DATA, content: TST_INFO, attribute: TST_INFO };
 
 impl TimestampAuthority {
     pub(crate) fn new(host: &'static str) -> Self {
@@ -44,7 +60,7 @@ impl TimestampAuthority {
     pub(crate) fn with_usage(host: &'static str, usages: &[&str]) -> Self {
         let root = Certified::root(&format!("CN=root of {host}"), LONG);
         let signer = root.issue(&format!("CN={host}"), LONG, vec![usage(usages, true)]);
-        Self { host, root, signer, until: None }
+        Self { host, root, signer, until: None, answers: GRANTED }
     }
 
     /// How a trusted root names it.
@@ -90,17 +106,18 @@ impl TimestampAuthority {
             version: CmsVersion::V3,
             digest_algorithms: SetOfVec::try_from(vec![algorithm(SHA256)]).unwrap(),
             encap_content_info: EncapsulatedContentInfo {
-                econtent_type: oid(TST_INFO),
+                econtent_type: oid(self.answers.content),
                 econtent: Some(Any::encode_from(&octets(&content)).unwrap()),
             },
             certificates: Some(vec![CertificateChoices::Certificate(beside.parsed())].try_into().unwrap()),
             crls: None,
             signer_infos: vec![self.signature(&content)].try_into().unwrap(),
         };
-        let token =
-            ContentInfo { content_type: oid(SIGNED_DATA), content: Any::encode_from(&signed).unwrap() };
-        // PKIStatusInfo: granted.
-        sequence(&[sequence(&[0_u8.to_der().unwrap()]), token.to_der().unwrap()])
+        let token = ContentInfo {
+            content_type: oid(self.answers.token),
+            content: Any::encode_from(&signed).unwrap(),
+        };
+        sequence(&[sequence(&[self.answers.status.to_der().unwrap()]), token.to_der().unwrap()])
     }
 
     fn signature(&self, content: &[u8]) -> SignerInfo {
@@ -109,7 +126,7 @@ impl TimestampAuthority {
         let named =
             sequence(&[sequence(&[sequence(&[octets(&sha256(&self.signer.der)).to_der().unwrap()])])]);
         let attributes = [
-            (CONTENT_TYPE, Any::encode_from(&oid(TST_INFO)).unwrap()),
+            (CONTENT_TYPE, Any::encode_from(&oid(self.answers.attribute)).unwrap()),
             (MESSAGE_DIGEST, Any::encode_from(&octets(&sha256(content))).unwrap()),
             (SIGNING_CERTIFICATE, Any::from_der(&named).unwrap()),
         ];
