@@ -205,7 +205,7 @@ fn subject(root: &Certificate) -> Value {
     if let Some(organization) = text(ORGANIZATION).next() {
         subject["organization"] = json!(organization);
     }
-    if let Some(name) = text(COMMON_NAME).last() {
+    if let Some(name) = text(COMMON_NAME).next_back() {
         subject["commonName"] = json!(name);
     }
     subject

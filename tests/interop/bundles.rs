@@ -21,10 +21,10 @@ fn same(rig: &Rig, arguments: &[&str]) -> Value {
     ours
 }
 
-/// In protobuf's JSON zero and an empty list may be written or left out.
+/// In protobuf's JSON zero and what is empty may be written or left out.
 fn without_defaults(value: &mut Value) {
     if let Value::Object(fields) = value {
-        fields.retain(|_, field| *field != json!("0") && *field != json!([]));
+        fields.retain(|_, field| ![json!("0"), json!([]), json!({})].contains(field));
         fields.values_mut().for_each(without_defaults);
     }
     if let Value::Array(items) = value {
