@@ -102,6 +102,13 @@ pub struct Options {
     pub is_transient: fn(&Answer) -> bool,
     /// Whether a request that may have arrived is not sent again: for services that would do it twice.
     pub at_most_once: bool,
+    /// Whether redirects are answers: for services that hand out what they have from elsewhere. Else they are followed on the
+    /// same host and refused beyond it.
+    pub returns_redirects: bool,
+    /// Whether TLS takes every certificate: for what the user asked for by a flag that is called insecure.
+    pub accepts_any_certificate: bool,
+    /// Whether plain http is used with any host, since the user asked for it by a flag.
+    pub allows_plain_http: bool,
 }
 
 impl Default for Options {
@@ -117,6 +124,9 @@ impl Default for Options {
             max_answer_bytes: 4 * 1024 * 1024,
             is_transient: default_is_transient,
             at_most_once: false,
+            returns_redirects: false,
+            accepts_any_certificate: false,
+            allows_plain_http: false,
         }
     }
 }
@@ -139,8 +149,10 @@ impl<'a> Client<'a> {
     /// [`ErrorKind::Denied`] for plain http to a host for which nobody said so; [`ErrorKind::Integrity`] for
     /// certificates or a proxy that cannot be read.
     pub fn new(endpoint: Endpoint, options: Options, context: &OpenContext<'a>) -> Result<Self> {
-        endpoint.refuse_unasked_plain_http(context)?;
-        let builder = new_builder();
+        if !options.allows_plain_http {
+            endpoint.refuse_unasked_plain_http(context)?;
+        }
+        let builder = new_builder().tls_danger_accept_invalid_certs(options.accepts_any_certificate);
         let builder = trust::certificates(builder, endpoint.is_plain(), &options, context)?;
         let builder = trust::identity(builder, &endpoint, &options)?;
         let (builder, has_proxy) = trust::proxy(builder, &endpoint, context)?;
@@ -175,7 +187,15 @@ impl<'a> Client<'a> {
     /// connection; [`ErrorKind::Unauthenticated`] when TLS does not trust the host; [`ErrorKind::Integrity`] for an answer
     /// beyond the limit; [`ErrorKind::Unsupported`] for a redirect to another host.
     pub fn send(&self, act: &str, request: &Request<'_>) -> Result<Answer> {
-        let once = |context: &OpenContext<'_>| self.send_once(act, request, context);
+        self.send_up_to(self.options.max_answer_bytes, act, request)
+    }
+
+    /// The same with another limit to the answer's body, in bytes.
+    ///
+    /// # Errors
+    /// As those of [`Client::send`].
+    pub fn send_up_to(&self, max_answer_bytes: usize, act: &str, request: &Request<'_>) -> Result<Answer> {
+        let once = |context: &OpenContext<'_>| self.send_once(max_answer_bytes, act, request, context);
         let outcome = self.caller.repeat(act, once, |outcome| match outcome {
             Ok(Attempt::Answer(answer)) if (self.options.is_transient)(answer) => {
                 Again::After(answer.retry_after)
@@ -191,15 +211,24 @@ impl<'a> Client<'a> {
     }
 
     /// One request and the redirects that stay on the host.
-    fn send_once(&self, act: &str, request: &Request<'_>, context: &OpenContext<'_>) -> Result<Attempt> {
+    fn send_once(
+        &self,
+        max_answer_bytes: usize,
+        act: &str,
+        request: &Request<'_>,
+        context: &OpenContext<'_>,
+    ) -> Result<Attempt> {
         let mut url = self.sending.join(request.path)?;
         for _ in 0..=MAX_REDIRECTS {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let attempt = wait(context, act, async || {
                 let sending = self.client.execute(request.build(url.clone())?);
-                request::read(sending.await, &self.options, &self.endpoint, act).await
+                request::read(sending.await, max_answer_bytes, &self.options, &self.endpoint, act).await
             })??;
             let Attempt::Answer(answer) = &attempt else { return Ok(attempt) };
+            if self.options.returns_redirects {
+                return Ok(attempt);
+            }
             let Some(target) = answer.redirect(request.method)? else { return Ok(attempt) };
             url = self.sending.same_origin(&url, target, act)?;
         }

@@ -106,6 +106,34 @@ impl Endpoint {
         Ok(url)
     }
 
+    /// Where a `Location` leads that answered a request for `path`: the endpoint there, and the path with its query below it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] where it is no address, or one with a password in it.
+    pub fn resolve(&self, path: &str, location: &str) -> Result<(Self, String)> {
+        let wrong = || {
+            Error::new(ErrorKind::Integrity, format!("cannot follow {self}"))
+                .why("it sends us to something that is no address")
+        };
+        let mut url = self.join(path)?.join(location).map_err(|_| wrong())?;
+        url.set_fragment(None);
+        let mut below = url.path().to_owned();
+        if let Some(query) = url.query() {
+            below = format!("{below}?{query}");
+        }
+        let endpoint = Self::parse(&url.origin().ascii_serialization(), "an address").map_err(|_| wrong())?;
+        if url.username().is_empty() && url.password().is_none() {
+            Ok((endpoint, below))
+        } else {
+            Err(wrong())
+        }
+    }
+
+    /// Whether a credential for the one may go to the other: scheme, host and port are the same.
+    pub fn is_same_origin(&self, other: &Self) -> bool {
+        self.0.origin() == other.0.origin()
+    }
+
     /// The target of a redirect from `from`, if it stays with the same scheme, host and port.
     pub(super) fn same_origin(&self, from: &Url, target: &str, act: &str) -> Result<Url> {
         let refused = |why: String| Error::new(ErrorKind::Unsupported, format!("cannot {act}")).why(why);
@@ -195,6 +223,27 @@ mod tests {
         {
             let error = endpoint.same_origin(&from, target, "x").unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Unsupported, "{target}");
+        }
+    }
+
+    #[test]
+    fn resolves_locations_wherever_they_lead() {
+        let endpoint = Endpoint::parse("https://registry:5000", "X").unwrap();
+        for (location, host, path) in [
+            ("/v2/a/uploads/1?state=x%2Fy", "https://registry:5000", "/v2/a/uploads/1?state=x%2Fy"),
+            ("https://store.example.com/b?sig=1#end", "https://store.example.com", "/b?sig=1"),
+            ("uploads/2", "https://registry:5000", "/v2/a/uploads/2"),
+        ] {
+            let (there, below) = endpoint.resolve("/v2/a/blobs", location).unwrap();
+            assert_eq!((there.to_string().as_str(), below.as_str()), (host, path));
+            assert_eq!(there.is_same_origin(&endpoint), host.ends_with("registry:5000"));
+        }
+        for location in ["https://u:sesame@h/x", "ftp://h/x", "https://"] {
+            let error = endpoint.resolve("/", location).unwrap_err();
+            assert!(
+                error.kind() == ErrorKind::Integrity && !format!("{error:?}").contains("sesame"),
+                "{location}"
+            );
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use zeroize::Zeroizing;
 
 use super::{Endpoint, Options, SecretBody, failure, parse_retry_after};
@@ -15,6 +15,8 @@ use crate::secret::Secret;
 pub enum Method {
     /// Reads.
     Get,
+    /// Asks whether there is something to read.
+    Head,
     /// Acts or makes.
     Post,
     /// Puts something in the place of what is there.
@@ -42,6 +44,7 @@ impl Request<'_> {
     pub(super) fn build(&self, url: reqwest::Url) -> Result<reqwest::Request> {
         let method = match self.method {
             Method::Get => reqwest::Method::GET,
+            Method::Head => reqwest::Method::HEAD,
             Method::Post => reqwest::Method::POST,
             Method::Put => reqwest::Method::PUT,
             Method::Delete => reqwest::Method::DELETE,
@@ -80,7 +83,7 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// The body, at most as large as the client takes. It may hold a token, so it is wiped.
     pub body: Zeroizing<Vec<u8>>,
-    location: Option<String>,
+    pub(super) headers: HeaderMap,
 }
 
 impl Answer {
@@ -91,14 +94,24 @@ impl Answer {
 
     /// Where the answer says that what was asked for is (`Location`).
     pub fn location(&self) -> Option<&str> {
-        self.location.as_deref()
+        self.header(LOCATION.as_str())
+    }
+
+    /// The first header of this name, where it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers(name).next()
+    }
+
+    /// All headers of this name that are text.
+    pub fn headers<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
     /// Where the service wants the request to go instead.
     pub(super) fn redirect(&self, method: Method) -> Result<Option<&str>> {
-        match (self.status, &self.location) {
+        match (self.status, self.location()) {
             (307 | 308, Some(to)) => Ok(Some(to)),
-            (301..=303, Some(to)) if method == Method::Get => Ok(Some(to)),
+            (301..=303, Some(to)) if matches!(method, Method::Get | Method::Head) => Ok(Some(to)),
             // RFC 9110 15.4: these would turn a POST into a GET, which signs nothing.
             (301..=303, Some(_)) => Err(Error::new(ErrorKind::Unsupported, "cannot follow a redirect")
                 .why(format!("status {} drops what was sent", self.status))
@@ -122,6 +135,7 @@ pub(super) enum Attempt {
 /// Reads an answer to its end or to the limit.
 pub(super) async fn read(
     sent: Result<reqwest::Response, reqwest::Error>,
+    max_answer_bytes: usize,
     options: &Options,
     endpoint: &Endpoint,
     act: &str,
@@ -132,19 +146,17 @@ pub(super) async fn read(
     };
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let retry_after = parse_retry_after(header("retry-after"), header("date"));
-    let location = header("location").map(str::to_owned);
     let status = response.status().as_u16();
+    let headers = response.headers().clone();
     let mut body = Zeroizing::new(Vec::new());
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > options.max_answer_bytes => {
-                return Err(Error::new(ErrorKind::Integrity, format!("cannot {act}")).why(format!(
-                    "the answer of {endpoint} is larger than {} bytes",
-                    options.max_answer_bytes
-                )));
+            Ok(Some(chunk)) if body.len() + chunk.len() > max_answer_bytes => {
+                return Err(Error::new(ErrorKind::Integrity, format!("cannot {act}"))
+                    .why(format!("the answer of {endpoint} is larger than {max_answer_bytes} bytes")));
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
-            Ok(None) => return Ok(Attempt::Answer(Answer { status, retry_after, body, location })),
+            Ok(None) => return Ok(Attempt::Answer(Answer { status, retry_after, body, headers })),
             Err(cause) => return failure::of_exchange(act, endpoint, options, &cause),
         }
     }

@@ -70,7 +70,7 @@ impl Wire {
         *sent.timeout_mut() = limit;
         let answer = self.client.execute(sent).await;
         let headers = answer.as_ref().map_or_else(|_| Vec::new(), |answer| text_headers(answer.headers()));
-        match request::read(answer, &self.options, &endpoint, act).await? {
+        match request::read(answer, self.options.max_answer_bytes, &self.options, &endpoint, act).await? {
             Attempt::Answer(mut answer) => {
                 Ok(RawAnswer { status: answer.status, headers, body: std::mem::take(&mut *answer.body) })
             }
