@@ -6,6 +6,7 @@ mod forge;
 mod honest;
 mod inclusion;
 mod mutations;
+mod oracle;
 mod parts;
 mod paths;
 mod policies;

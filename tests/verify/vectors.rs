@@ -17,7 +17,7 @@ use crate::support::{countersign, run, stderr, vectors};
 /// A case directory.
 pub(super) struct Case {
     pub(super) folder: PathBuf,
-    about: Value,
+    pub(super) about: Value,
 }
 
 /// Whom a case accepts.
@@ -43,7 +43,7 @@ impl Case {
         cases
     }
 
-    fn text(&self, field: &str) -> Option<&str> {
+    pub(super) fn text(&self, field: &str) -> Option<&str> {
         self.about.get(field).and_then(Value::as_str)
     }
 
@@ -51,7 +51,7 @@ impl Case {
         self.text("expect") == Some("accept")
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
 
@@ -76,13 +76,24 @@ impl Case {
         }
     }
 
-    /// A hash by which the bundle knows its artifact: npm's name SHA-512 alone.
-    fn hash(&self) -> HashAlgorithm {
+    /// The statement in the bundle.
+    fn statement(&self) -> Option<Statement> {
         let bundle = bundle::load(&self.path("bundle.sigstore.json"), None);
         let material = bundle.and_then(|bundle| Material::from_bundle(&bundle)).ok();
         let envelope = material.and_then(|material| material.envelope);
-        let statement = envelope.and_then(|envelope| Statement::parse(&envelope.payload).ok());
-        statement.and_then(|statement| statement.hashes().first().copied()).unwrap_or(HashAlgorithm::Sha256)
+        envelope.and_then(|envelope| Statement::parse(&envelope.payload).ok())
+    }
+
+    /// The type of what the bundle's statement says.
+    pub(super) fn predicate_type(&self) -> Option<String> {
+        self.statement().map(|statement| statement.predicate_type)
+    }
+
+    /// A hash by which the bundle knows its artifact: npm's name SHA-512 alone.
+    fn hash(&self) -> HashAlgorithm {
+        self.statement()
+            .and_then(|statement| statement.hashes().first().copied())
+            .unwrap_or(HashAlgorithm::Sha256)
     }
 
     /// The artifact by its file and by its digest, or by its digest alone.
@@ -122,6 +133,7 @@ impl Case {
             hash: None,
             predicate_type: self.text("predicateType"),
             subject: true,
+            annotations: &[],
             now: jiff::Timestamp::now(),
         };
         let plan = plan(&material, &policy, trust).map_err(|refusal| Some(refusal.kind()))?;
