@@ -21,7 +21,7 @@ pub use cosign_key::seal;
 pub use parse::{Form, form, parse};
 
 use crate::algorithm::{Algorithm, KeyType, Scheme};
-use crate::digest::HashAlgorithm;
+use crate::digest::{Digest, HashAlgorithm};
 use crate::error::{Error, ErrorKind, Result};
 use crate::input::Input;
 use crate::prehashed::Prehashed;
@@ -85,11 +85,12 @@ impl LocalKey {
         &self.public_key
     }
 
-    /// What this key can sign, the default first. P-256 and P-384 keys sign with their own hash only: nothing that
-    /// reads their signatures asks for another.
+    /// What this key can sign, the default first. P-256 keys sign with their own hash only, P-384 keys with SHA-256 too, which
+    /// older verifiers of images ask of every curve.
     pub fn algorithms(&self) -> Vec<Algorithm> {
         let own_hash = |algorithm: &Algorithm| match algorithm.key_type() {
-            KeyType::P256 | KeyType::P384 => *algorithm == algorithm.key_type().default_algorithm(),
+            KeyType::P256 => *algorithm == algorithm.key_type().default_algorithm(),
+            KeyType::P384 => algorithm.hash() != Some(HashAlgorithm::Sha512),
             KeyType::P521 | KeyType::Ed25519 | KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096 => true,
         };
         self.public_key.key_type().algorithms().filter(own_hash).collect()
@@ -114,6 +115,8 @@ impl LocalKey {
                 let own = request.algorithm() == request.algorithm().key_type().default_algorithm();
                 let signature = if own {
                     pair.sign_digest(digest.aws()).map_err(failed)?
+                } else if request.algorithm().key_type() == KeyType::P384 {
+                    pair.sign_digest(widened(digest)?.aws()).map_err(failed)?
                 } else {
                     let algorithm = ecdsa_with_hash(request.algorithm())?;
                     EcdsaKeyPair::from_pkcs8(algorithm, &self.to_pkcs8()?)
@@ -144,6 +147,14 @@ impl LocalKey {
             }
         }
     }
+}
+
+/// A SHA-256 digest as one of SHA-384's length, for the library has no P-384 signer with SHA-256. ECDSA reads a digest as a
+/// number, and zeros before it change none (FIPS 186-5 6.4.1, step 3, with a digest no longer than the curve's order).
+fn widened(digest: &Digest) -> Result<Digest> {
+    let mut wide = vec![0; HashAlgorithm::Sha384.size() - digest.bytes().len()];
+    wide.extend_from_slice(digest.bytes());
+    Digest::from_bytes(HashAlgorithm::Sha384, &wide)
 }
 
 fn ecdsa(key_type: KeyType) -> &'static EcdsaSigningAlgorithm {
