@@ -10,8 +10,23 @@ use serde_json::Value;
 
 use crate::verify::{Envelope, PAYLOAD_TYPE};
 
-/// The type of statements that Cosign writes, and so do we: older verifiers know no other.
-const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v0.1";
+/// The version of a statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// 0.1, as Cosign writes statements about files: older verifiers know no other.
+    Old,
+    /// 1, for images: what every reader of those takes, and some take alone.
+    One,
+}
+
+impl Version {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Old => "https://in-toto.io/Statement/v0.1",
+            Self::One => "https://in-toto.io/Statement/v1",
+        }
+    }
+}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -30,10 +45,16 @@ struct Subject<'a> {
 }
 
 /// A statement about one artifact: UTF-8 JSON.
-pub fn statement(name: &str, digests: &[Digest], predicate_type: &str, predicate: &Value) -> Vec<u8> {
+pub fn statement(
+    version: Version,
+    name: &str,
+    digests: &[Digest],
+    predicate_type: &str,
+    predicate: &Value,
+) -> Vec<u8> {
     let digest = digests.iter().map(|digest| (digest.algorithm().name(), digest.hex())).collect();
     let written =
-        Written { kind: STATEMENT_TYPE, subject: [Subject { name, digest }], predicate_type, predicate };
+        Written { kind: version.name(), subject: [Subject { name, digest }], predicate_type, predicate };
     serde_json::to_vec(&written).expect("a struct of strings and JSON always serialises into memory")
 }
 

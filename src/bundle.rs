@@ -22,7 +22,7 @@ use sigstore_types::bundle::Bundle as SigstoreBundle;
 
 pub use log_entry::LogEntry;
 pub use upgrade::upgrade;
-pub use write::{Content, Draft, Signatory, legacy_json, timestamp_json};
+pub use write::{Content, Draft, Signatory, legacy_json, promise, timestamp_json};
 
 /// The largest bundle read: bundles with SBOM attestations reach some tens of megabytes.
 pub const MAX_BUNDLE_BYTES: u64 = 64 * 1024 * 1024;

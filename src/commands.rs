@@ -2,18 +2,24 @@
 //!
 //! A command reads its flags, calls the library and prints. Rules about signatures stand elsewhere.
 
+mod attach;
+mod attest;
 mod attest_blob;
 mod bundle_create;
 mod bundle_inspect;
 mod bundle_upgrade;
 mod by_policy;
+mod clean;
 mod completion;
 mod conformance;
 mod demo;
+mod download;
 mod env_command;
 pub mod flags;
+mod generate;
 mod generate_key_pair;
 mod help;
+mod images;
 mod import_key_pair;
 mod initialize;
 mod judge;
@@ -24,14 +30,21 @@ mod keys_csr;
 mod keys_delete;
 mod keys_doctor;
 mod keys_import;
+mod login;
 mod piv_generate;
 mod piv_tool;
 mod pkcs11_tool;
 mod policy_command;
 mod public_key;
+mod sign;
 mod sign_blob;
+mod sign_images;
 mod signing_config;
+mod tree;
+mod triangulate;
 mod trusted_root;
+mod verify;
+mod verify_attestation;
 mod verify_blob;
 mod verify_blob_attestation;
 mod version;
@@ -62,10 +75,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Sign(Box<sign::Sign>),
+    Verify(Box<verify::Verify>),
+    Attest(Box<attest::Attest>),
+    VerifyAttestation(Box<verify_attestation::VerifyAttestation>),
     SignBlob(Box<sign_blob::SignBlob>),
     VerifyBlob(Box<verify_blob::VerifyBlob>),
     AttestBlob(Box<attest_blob::AttestBlob>),
     VerifyBlobAttestation(Box<verify_blob_attestation::VerifyBlobAttestation>),
+    Tree(tree::Tree),
+    Download(download::Download),
+    Attach(Box<attach::Attach>),
+    Clean(clean::Clean),
+    Triangulate(triangulate::Triangulate),
+    Generate(generate::Generate),
+    Login(login::Login),
     GenerateKeyPair(generate_key_pair::GenerateKeyPair),
     ImportKeyPair(import_key_pair::ImportKeyPair),
     Initialize(initialize::Initialize),
@@ -196,10 +220,21 @@ fn finish(command: Command, mut run: Run<'_>) -> u8 {
 impl Command {
     fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
         match self {
+            Self::Sign(command) => command.execute(run),
+            Self::Verify(command) => command.execute(run),
+            Self::Attest(command) => command.execute(run),
+            Self::VerifyAttestation(command) => command.execute(run),
             Self::SignBlob(command) => command.execute(run),
             Self::VerifyBlob(command) => command.execute(run),
             Self::AttestBlob(command) => command.execute(run),
             Self::VerifyBlobAttestation(command) => command.execute(run),
+            Self::Tree(command) => command.execute(run),
+            Self::Download(command) => command.execute(run),
+            Self::Attach(command) => command.execute(run),
+            Self::Clean(command) => command.execute(run),
+            Self::Triangulate(command) => command.execute(run),
+            Self::Generate(command) => command.execute(run),
+            Self::Login(command) => command.execute(run),
             Self::GenerateKeyPair(command) => command.execute(run),
             Self::ImportKeyPair(command) => command.execute(run),
             Self::Initialize(command) => command.execute(run),

@@ -9,6 +9,8 @@ use countersign_core::Variable;
 use countersign_core::context::Environment;
 
 use crate::backends;
+use crate::commands;
+use crate::oci;
 use crate::trust::{self, parts};
 
 const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
@@ -61,10 +63,23 @@ pub const VARIABLES: &[Variable] = &[
     ),
 ];
 
+/// Every variable that is read, in no order.
+pub fn all() -> impl Iterator<Item = &'static Variable> {
+    let tables = [
+        VARIABLES,
+        oci::VARIABLES,
+        oci::credentials::VARIABLES,
+        commands::flags::registry::VARIABLES,
+        countersign_core::http::VARIABLES,
+    ];
+    tables.into_iter().flatten().chain(backends::all().iter().flat_map(|backend| backend.variables()))
+}
+
 /// The names of all variables that hold secrets: programs that we start do not inherit them.
 pub fn secrets() -> impl Iterator<Item = &'static str> {
-    let all = VARIABLES.iter().chain(backends::all().iter().flat_map(|backend| backend.variables()));
-    all.filter(|variable| variable.sensitive).map(|variable| variable.name)
+    // A proxy may have a password in it, and programs need it all the same.
+    let own = VARIABLES.iter().chain(backends::all().iter().flat_map(|backend| backend.variables()));
+    own.filter(|variable| variable.sensitive).map(|variable| variable.name)
 }
 
 /// The process's own environment.

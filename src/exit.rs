@@ -42,6 +42,15 @@ pub enum Failure {
         /// What to do.
         hint: Option<String>,
     },
+    /// An image has no signature that passes.
+    Image {
+        /// [`NO_SIGNATURE`], [`NO_IMAGE`], [`NO_MATCHING_SIGNATURE`] or [`NO_CERTIFICATE`].
+        code: u8,
+        /// What failed and why.
+        message: String,
+        /// What to do.
+        hint: Option<String>,
+    },
     /// Some of several artifacts failed; each was reported when it happened.
     Batch {
         /// How many failed.
@@ -50,6 +59,10 @@ pub enum Failure {
         total: usize,
         /// The act, as in `sign`.
         act: &'static str,
+        /// What they are, as in `files`.
+        what: &'static str,
+        /// The exit code where all failed with the same.
+        code: u8,
     },
     /// The user stopped the batch; what was done is done.
     Interrupted {
@@ -57,6 +70,8 @@ pub enum Failure {
         done: usize,
         /// Of how many.
         total: usize,
+        /// What they are, as in `files`.
+        what: &'static str,
     },
 }
 
@@ -65,7 +80,8 @@ impl Failure {
     pub fn code(&self) -> u8 {
         match self {
             // Cosign ends every failure of the blob commands with 1 (measured), in both formats.
-            Self::Error(_) | Self::Refused { .. } | Self::Usage { .. } | Self::Batch { .. } => FAILURE,
+            Self::Error(_) | Self::Refused { .. } | Self::Usage { .. } => FAILURE,
+            Self::Image { code, .. } | Self::Batch { code, .. } => *code,
             Self::Interrupted { .. } => INTERRUPTED,
         }
     }
@@ -75,11 +91,11 @@ impl Failure {
         match self {
             Self::Error(error) => error.to_string(),
             Self::Refused { artifact, refusal } => format!("cannot verify {artifact}: {refusal}"),
-            Self::Usage { message, .. } => message.clone(),
-            Self::Batch { failed, total, act } => {
-                format!("cannot {act} {failed} of {total} files: see above")
+            Self::Usage { message, .. } | Self::Image { message, .. } => message.clone(),
+            Self::Batch { failed, total, act, what, .. } => {
+                format!("cannot {act} {failed} of {total} {what}: see above")
             }
-            Self::Interrupted { done, total } => format!("interrupted after {done} of {total} files"),
+            Self::Interrupted { done, total, what } => format!("interrupted after {done} of {total} {what}"),
         }
     }
 
@@ -88,7 +104,7 @@ impl Failure {
         match self {
             Self::Error(error) => error.next_step().map(str::to_owned),
             Self::Refused { refusal, .. } => refusal.hint(),
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Usage { hint, .. } | Self::Image { hint, .. } => hint.clone(),
             Self::Batch { .. } => None,
             Self::Interrupted { .. } => Some("run it again for the rest".to_owned()),
         }

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
+use zeroize::Zeroizing;
 
 /// Parses one JSON value and nothing after it. Depth is bounded by the parser (128).
 ///
@@ -14,6 +16,14 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Value, String> {
     let value = Strict.deserialize(&mut deserializer).map_err(|cause| cause.to_string())?;
     deserializer.end().map_err(|cause| cause.to_string())?;
     Ok(value)
+}
+
+/// Text that is wiped when it is let go, for fields that hold secrets.
+///
+/// # Errors
+/// Where there is no text.
+pub(crate) fn wiped<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Zeroizing<String>, D::Error> {
+    String::deserialize(deserializer).map(Zeroizing::new)
 }
 
 struct Strict;

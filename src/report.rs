@@ -10,7 +10,7 @@ use countersign_core::{KeyInfo, PublicKey};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::exit::Failure;
+use crate::exit::{self, Failure};
 use crate::output::Output;
 
 /// Where the report goes.
@@ -60,7 +60,7 @@ struct Key {
 pub struct Item {
     /// Its name.
     pub artifact: String,
-    /// `signed`, `attested`, `verified`, `refused`, `failed`, `skipped`.
+    /// `signed`, `attested`, `verified`, `refused`, `failed`, `skipped`, `unchanged`.
     pub outcome: &'static str,
     /// Digests, as `sha256:…`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,6 +100,9 @@ impl From<&Failure> for Problem {
             Failure::Error(error) => error.kind().name(),
             Failure::Refused { refusal, .. } => refusal.check(),
             Failure::Usage { .. } => "usage",
+            Failure::Image { code: exit::NO_SIGNATURE, .. } => "no-signature",
+            Failure::Image { code: exit::NO_IMAGE, .. } => "no-image",
+            Failure::Image { .. } => "no-matching-signature",
             Failure::Batch { .. } => "batch",
             Failure::Interrupted { .. } => "interrupted",
         };
@@ -107,6 +110,7 @@ impl From<&Failure> for Problem {
             Failure::Error(error) => error.key().map(str::to_owned),
             Failure::Refused { .. }
             | Failure::Usage { .. }
+            | Failure::Image { .. }
             | Failure::Batch { .. }
             | Failure::Interrupted { .. } => None,
         };
@@ -161,7 +165,7 @@ impl Report {
             Ok(()) => self.outcome = "ok",
             Err(failure) => {
                 self.outcome = match failure {
-                    Failure::Refused { .. } => "refused",
+                    Failure::Refused { .. } | Failure::Image { .. } => "refused",
                     Failure::Interrupted { .. } => "interrupted",
                     Failure::Error(_) | Failure::Usage { .. } | Failure::Batch { .. } => "failed",
                 };

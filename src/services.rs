@@ -148,6 +148,20 @@ impl<'a> Witnesses<'a> {
         self.logs.is_empty() && self.authorities.is_empty()
     }
 
+    /// What a verifier could be shown of the answers, where a trusted root is known to verify them with.
+    pub fn evidence(&self) -> Option<(Evidence, &Trust)> {
+        static NOBODY: std::sync::LazyLock<Trust> = std::sync::LazyLock::new(Trust::default);
+        let evidence = Evidence {
+            logs: usize::from(!self.logs.is_empty()),
+            timestamps: usize::from(!self.authorities.is_empty()),
+            certificate_logs: 0,
+        };
+        match &self.trust {
+            Some(trust) => Some((evidence, trust)),
+            None => self.is_empty().then_some((evidence, &*NOBODY)),
+        }
+    }
+
     /// The algorithm that a key signs with for a log where its own is not taken: Ed25519ph for Ed25519, as in Cosign.
     pub fn preferred(&self, key: &KeyInfo) -> Option<Algorithm> {
         let own = key.public_key.key_type().default_algorithm();
@@ -245,11 +259,7 @@ impl<'a> Witnesses<'a> {
             }
             return Ok(());
         };
-        let evidence = Evidence {
-            logs: usize::from(!self.logs.is_empty()),
-            timestamps: usize::from(!self.authorities.is_empty()),
-            certificate_logs: 0,
-        };
+        let evidence = self.evidence().map_or(Evidence::NONE, |(evidence, _)| evidence);
         let who = Who::Key(signed.key, Window::default());
         let plan =
             verify::plan(&material, &Policy::new(who, evidence, Timestamp::now()), trust).map_err(refused)?;

@@ -16,13 +16,22 @@ use crate::services::{Signed, Testimony, Witnesses};
 /// An opened key with all that its signatures need beside them.
 pub struct SigningKey<'a> {
     /// The key.
-    pub signer: &'a dyn Signer,
+    pub signer: Box<dyn Signer + 'a>,
     /// How it signs.
     pub algorithm: Algorithm,
-    /// Its certificate, DER.
-    pub certificate: Option<Vec<u8>>,
+    /// What an authority says of it.
+    pub certified: Certified,
     /// Who is asked to witness.
     pub witnesses: Witnesses<'a>,
+}
+
+/// A key's certificate and those above it, DER.
+#[derive(Debug, Default)]
+pub struct Certified {
+    /// The key's own.
+    pub certificate: Option<Vec<u8>>,
+    /// Its issuers, the root last, where they are known.
+    pub chain: Vec<Vec<u8>>,
 }
 
 impl SigningKey<'_> {
@@ -31,9 +40,22 @@ impl SigningKey<'_> {
     /// # Errors
     /// Those of [`Witnesses::ask`].
     pub fn witness(&self, content: Content<'_>, signature: &[u8]) -> Result<Testimony> {
+        self.witness_as(self.algorithm, content, signature)
+    }
+
+    /// The same for a signature by another algorithm than the key's own here.
+    ///
+    /// # Errors
+    /// Those of [`Witnesses::ask`].
+    pub fn witness_as(
+        &self,
+        algorithm: Algorithm,
+        content: Content<'_>,
+        signature: &[u8],
+    ) -> Result<Testimony> {
         let key = &self.signer.info().public_key;
-        let certificate = self.certificate.as_deref();
-        self.witnesses.ask(&Signed { signature, content, key, certificate, algorithm: self.algorithm })
+        let certificate = self.certified.certificate.as_deref();
+        self.witnesses.ask(&Signed { signature, content, key, certificate, algorithm })
     }
 
     /// Its certificate in PEM.
@@ -41,20 +63,22 @@ impl SigningKey<'_> {
     /// # Errors
     /// Those of a certificate that cannot be read.
     pub fn certificate_pem(&self) -> Result<Option<String>> {
-        self.certificate.as_deref().map(|der| Ok(Certificate::from_der(der)?.to_pem())).transpose()
+        self.certified.certificate.as_deref().map(|der| Ok(Certificate::from_der(der)?.to_pem())).transpose()
     }
 
     /// A bundle of version 0.3.
     pub fn bundle(&self, content: Content<'_>, testimony: &Testimony) -> Vec<u8> {
         let hint = self.signer.info().public_key.hint();
-        let signatory = self.certificate.as_deref().map_or(Signatory::Hint(&hint), Signatory::Certificate);
+        let signatory =
+            self.certified.certificate.as_deref().map_or(Signatory::Hint(&hint), Signatory::Certificate);
         let Testimony { entries, timestamps, .. } = testimony;
         Draft { signatory, content, entries, timestamps }.to_json()
     }
 
     /// Cosign's older bundle around a signature, or an envelope in its place.
     pub fn legacy_bundle(&self, signature: &[u8], testimony: &Testimony) -> Vec<u8> {
-        let certificate = self.certificate.as_deref().and_then(|der| Certificate::from_der(der).ok());
+        let certificate =
+            self.certified.certificate.as_deref().and_then(|der| Certificate::from_der(der).ok());
         // Cosign takes nothing but a certificate in the place of one; a key is the verifier's to know.
         let pem = certificate.map(|certificate| certificate.to_pem());
         bundle::legacy_json(signature, pem.as_deref(), testimony.entries.first())

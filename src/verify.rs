@@ -6,6 +6,7 @@
 
 mod certificate;
 mod chain;
+mod claims;
 mod entry;
 mod identity;
 mod log;
@@ -21,8 +22,10 @@ mod witnesses;
 use countersign_core::certificate::Certificate;
 use countersign_core::{Algorithm, Digest, HashAlgorithm, Input, KeyType, PublicKey, Scheme};
 use jiff::Timestamp;
+use serde_json::Map;
 
 pub use certificate::{Holder, NameKind, extension_name, extension_names};
+pub use claims::{Claims, SIGNATURE, SIMPLE_SIGNING};
 pub use identity::{Identity, Matcher};
 pub use material::{Envelope, LogProof, Material, Origin};
 pub use policy::{Evidence, Policy, Who};
@@ -40,8 +43,11 @@ pub struct Plan {
     key: PublicKey,
     candidates: Vec<Algorithm>,
     statement: Option<Statement>,
-    /// Whether the statement must be about the artifact.
+    claims: Option<Claims>,
+    /// Whether statement or claims must be about the artifact.
     subject: bool,
+    /// What must be said of the artifact.
+    annotations: Vec<(String, String)>,
     /// Digests of the artifact that log entries state.
     logged: Vec<Digest>,
     facts: Facts,
@@ -68,6 +74,8 @@ pub struct Proven {
     pub holder: Option<Holder>,
     /// What the attestation says, where it is one.
     pub statement: Option<Statement>,
+    /// What the signature says of an image, where that is in the older form.
+    pub claims: Option<Claims>,
     /// Times at which the signature existed.
     pub times: Vec<Timestamp>,
     /// One sentence for each fact.
@@ -96,12 +104,14 @@ pub fn plan(material: &Material, policy: &Policy<'_>, trust: &Trust) -> Result<P
     let subject = entry::Subject {
         signature: &material.signature,
         envelope: material.envelope.as_ref(),
+        claims: material.claims.as_deref(),
         key: &key,
         certificate: material.certificate.as_ref(),
         by_certificate,
     };
     let witnessed = witnesses::look(material, &subject, policy, trust)?;
     let statement = statement(material, policy)?;
+    let claims = material.claims.as_deref().map(Claims::parse).transpose()?;
     let logged = witnessed.digests.clone();
     let facts = match policy.who {
         Who::Key(_, window) => key_facts(material, window, witnessed)?,
@@ -109,11 +119,12 @@ pub fn plan(material: &Material, policy: &Policy<'_>, trust: &Trust) -> Result<P
     };
     let candidates = candidates(material, policy, &key)?;
     let mut wanted = Wanted::default();
-    match &statement {
-        Some(_) if !policy.subject => {}
-        // The signature is over the envelope; the artifact is known by the digests that the statement names.
-        Some(statement) => wanted.hashes = statement.hashes(),
-        None => {
+    match (&statement, &claims) {
+        (Some(_), _) | (_, Some(_)) if !policy.subject => {}
+        // The signature is over envelope or claims; the artifact is known by the digests that they name.
+        (Some(statement), _) => wanted.hashes = statement.hashes(),
+        (None, Some(claims)) => wanted.hashes = vec![claims.digest.algorithm()],
+        (None, None) => {
             for algorithm in &candidates {
                 wanted.hashes.extend(algorithm.hash());
                 wanted.message |= algorithm.signs_message();
@@ -125,7 +136,18 @@ pub fn plan(material: &Material, policy: &Policy<'_>, trust: &Trust) -> Result<P
             wanted.hashes.dedup();
         }
     }
-    Ok(Plan { key, candidates, statement, subject: policy.subject, logged, facts, wanted })
+    let annotations = policy.annotations.to_vec();
+    Ok(Plan {
+        key,
+        candidates,
+        statement,
+        claims,
+        subject: policy.subject,
+        annotations,
+        logged,
+        facts,
+        wanted,
+    })
 }
 
 impl Plan {
@@ -144,6 +166,7 @@ pub fn about(material: &Material, key: &PublicKey) -> Result<Vec<String>, Refusa
     let subject = entry::Subject {
         signature: &material.signature,
         envelope: material.envelope.as_ref(),
+        claims: material.claims.as_deref(),
         key,
         certificate: material.certificate.as_ref(),
         by_certificate: false,
@@ -196,6 +219,8 @@ fn statement(material: &Material, policy: &Policy<'_>) -> Result<Option<Statemen
     let Some(envelope) = &material.envelope else {
         return match policy.predicate_type {
             None => Ok(None),
+            // Claims are what such a statement was before.
+            Some(SIGNATURE) if material.claims.is_some() => Ok(None),
             Some(expected) => Err(Check::PredicateType.refuse(expected, "a signature without attestation")),
         };
     };
@@ -367,7 +392,7 @@ fn candidates(material: &Material, policy: &Policy<'_>, key: &PublicKey) -> Resu
 /// [`Check::ArtifactDigest`] or [`Check::Subject`] when the material speaks of another artifact, [`Check::Signature`] when
 /// no candidate matches.
 pub fn verify(material: &Material, plan: Plan, artifact: &Measured) -> Result<Proven, Refusal> {
-    let Plan { key, candidates, statement, subject, logged, facts, .. } = plan;
+    let Plan { key, candidates, statement, claims, subject, annotations, logged, facts, .. } = plan;
     let stated = material.digest.iter().map(|stated| (stated, Check::ArtifactDigest));
     for (stated, check) in stated.chain(logged.iter().map(|logged| (logged, Check::LogBinding))) {
         match artifact.digest(stated.algorithm()) {
@@ -378,7 +403,7 @@ pub fn verify(material: &Material, plan: Plan, artifact: &Measured) -> Result<Pr
             }
         }
     }
-    let signed = material.envelope.as_ref().map(Envelope::signed);
+    let signed = material.envelope.as_ref().map(Envelope::signed).or_else(|| material.claims.clone());
     let matching = candidates.into_iter().find(|algorithm| match (&signed, algorithm.hash()) {
         (Some(signed), Some(hash)) => {
             key.verify(*algorithm, Input::Digest(&hash.digest(signed)), &material.signature).is_ok()
@@ -395,7 +420,11 @@ pub fn verify(material: &Material, plan: Plan, artifact: &Measured) -> Result<Pr
     let Some(algorithm) = matching else {
         return Err(Check::Signature.refuse(format!("one by the key {}", key.fingerprint()), ""));
     };
-    let what = if statement.is_some() { "the envelope" } else { "the artifact" };
+    let what = match (&statement, &claims) {
+        (Some(_), _) => "the envelope",
+        (None, Some(_)) => "the claims",
+        (None, None) => "the artifact",
+    };
     let mut proven =
         vec![format!("the signature matches {what} and the {} key {}", key.key_type(), key.fingerprint())];
     proven.push(match algorithm.hash() {
@@ -408,15 +437,42 @@ pub fn verify(material: &Material, plan: Plan, artifact: &Measured) -> Result<Pr
     let Facts { proven: witnessed, mut not_proven, holder, times } = facts;
     if let Some(statement) = &statement {
         if subject {
-            let digest = statement.check(artifact)?;
-            proven.push(format!("the attestation is about the artifact {digest}"));
+            let about = statement.check(artifact)?;
+            claims::annotated(&annotations, &about.annotations)?;
+            let digests = artifact.digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
+            proven.push(format!("the attestation is about the artifact {digests}"));
         } else {
+            // Whom it says that of is not looked at.
+            claims::annotated(&annotations, &Map::new())?;
             not_proven.push("what artifact the attestation is about (--check-claims=false)".to_owned());
         }
         proven.push(format!("the attestation is of the type {}", statement.predicate_type));
     }
+    if let Some(claims) = &claims {
+        match artifact.digest(claims.digest.algorithm()) {
+            _ if !subject => {
+                not_proven.push("what image the signature is about (--check-claims=false)".to_owned())
+            }
+            Some(found) if *found == claims.digest => {
+                proven.push(format!("the signature is about the image {}", claims.digest));
+            }
+            found => {
+                let found = found.map_or_else(|| "none".to_owned(), ToString::to_string);
+                return Err(Check::Subject.refuse(found, claims.digest.to_string()));
+            }
+        }
+        claims::annotated(&annotations, &claims.annotations)?;
+        proven.push(format!("the image was signed as {}", claims.reference));
+    }
+    if statement.is_none() && claims.is_none() {
+        claims::annotated(&annotations, &Map::new())?;
+    }
+    if !annotations.is_empty() {
+        let said: Vec<_> = annotations.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        proven.push(format!("the signature says {}", said.join(", ")));
+    }
     proven.extend(witnessed);
-    Ok(Proven { algorithm, key, holder, statement, times, proven, not_proven })
+    Ok(Proven { algorithm, key, holder, statement, claims, times, proven, not_proven })
 }
 
 #[cfg(test)]

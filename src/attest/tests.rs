@@ -9,7 +9,7 @@ use crate::verify::Statement;
 fn a_statement_is_read_as_it_was_made() {
     let digest = HashAlgorithm::Sha256.digest(b"artifact");
     let predicate = serde_json::json!({ "a": [1, "x"] });
-    let statement = statement("a \"b\"", &[digest], "https://example.com/type", &predicate);
+    let statement = statement(Version::Old, "a \"b\"", &[digest], "https://example.com/type", &predicate);
     let read = Statement::parse(&statement).unwrap();
     assert_eq!((read.predicate_type.as_str(), &read.predicate), ("https://example.com/type", &predicate));
     assert_eq!(read.subjects[0].name, "a \"b\"");

@@ -182,7 +182,8 @@ pub fn timestamp_json(response: &[u8]) -> Vec<u8> {
     json!({ "SignedRFC3161Timestamp": STANDARD.encode(response) }).to_string().into_bytes()
 }
 
-fn promise(entry: &LogEntry) -> Value {
+/// What older forms hold of a log's entry.
+pub fn promise(entry: &LogEntry) -> Value {
     json!({
         "SignedEntryTimestamp": STANDARD.encode(entry.promise.as_deref().unwrap_or_default()),
         "Payload": {

@@ -1,27 +1,23 @@
 //! `attest-blob`: signs a statement about a file and writes it in a bundle.
 
-mod content;
+pub(super) mod content;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use countersign_core::error::Result;
 use countersign_core::whole_file::{self, WriteOptions};
-use countersign_core::{Algorithm, KeyUri};
 
 use super::Run;
-use super::flags::card::CardFlags;
-use super::flags::certificate::CertificateFlags;
-use super::flags::key::{PasswordFlags, parse_algorithm};
-use super::flags::services::ServiceFlags;
+use super::flags::signing::{How, SigningFlags};
+use crate::attest;
 use crate::bundle::{Content, timestamp_json};
 use crate::exit::Failure;
 use crate::report::Item;
-use crate::services::{EnvelopeEntry, LogVersion, Services, Testimony};
+use crate::services::Testimony;
+use crate::sign::SigningKey;
 use crate::sign::plan::bundle_path;
-use crate::sign::{SigningKey, choose_algorithm};
 use crate::verify::Envelope;
-use crate::{attest, backends};
 
 /// Attest a file: sign a statement about it and write a bundle
 #[derive(Debug, Args)]
@@ -46,25 +42,8 @@ pub(crate) struct AttestBlob {
     #[arg(long, value_name = "HEX")]
     hash: Option<String>,
 
-    /// The private key: a path, or a key URI
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-
     #[command(flatten)]
-    card: CardFlags,
-
-    #[command(flatten)]
-    password: PasswordFlags,
-
-    /// Sign with this algorithm of Sigstore's registry instead of the key type's own
-    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
-    signing_algorithm: Option<Algorithm>,
-
-    #[command(flatten)]
-    certificate: CertificateFlags,
-
-    #[command(flatten)]
-    services: ServiceFlags,
+    signing: SigningFlags,
 
     /// What the envelope becomes in a log of version 1
     #[arg(long, value_name = "KIND", default_value = "dsse", value_parser = ["dsse", "intoto"])]
@@ -97,12 +76,7 @@ pub(crate) struct AttestBlob {
 
 impl AttestBlob {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let Some(key) = self.card.key(self.key.as_deref())? else {
-            return Err(Failure::usage_with_hint(
-                "attesting needs a key: keyless signing is still to come",
-                "pass --key; make one with: countersign generate-key-pair",
-            ));
-        };
+        let uri = self.signing.uri("attesting")?;
         let deadline = run.global.deadline();
         if self.new_bundle_format && self.output_signature.is_some() {
             return Err(Failure::usage_with_hint(
@@ -113,22 +87,16 @@ impl AttestBlob {
         let path = self.bundle_path()?;
         // Everything that can be wrong with the statement is found before a key is opened or a PIN asked for.
         let (name, digests, statement) = self.content(deadline)?;
-        let uri = KeyUri::parse(&key)?;
         let inputs = [&self.file, &self.predicate, &self.statement];
         let stdin_is_free = !inputs.into_iter().flatten().any(|input| input == "-");
-        let world = self.password.world(run, stdin_is_free);
-        let context = world.context();
-        let mut services = self.services.services(self.new_bundle_format, &context)?;
-        services.envelopes = self.entry_kind(&services)?;
-        let witnesses = self.services.witnesses(&services, self.new_bundle_format, self.yes, &context)?;
-        let signer = backends::find(&uri)?.open_signer(&uri, &context)?;
-        run.report.signing_key(signer.info());
-        let chosen = self.signing_algorithm.or_else(|| witnesses.preferred(signer.info()));
-        let algorithm = choose_algorithm(&*signer, chosen)?;
-        witnesses.accept(algorithm)?;
-        let certificate = self.certificate.of(signer.info(), deadline)?;
-        let envelope = attest::sign(&*signer, algorithm, statement)?;
-        let key = SigningKey { signer: &*signer, algorithm, certificate, witnesses };
+        let world = self.signing.password.world(run, stdin_is_free);
+        let how = How {
+            new_format: self.new_bundle_format,
+            consents: self.yes,
+            entry_kind: &self.rekor_entry_type,
+        };
+        let key = self.signing.open(&uri, &how, run, &world.context())?;
+        let envelope = attest::sign(&*key.signer, key.algorithm, statement)?;
         // Nothing is written before every witness has answered.
         let testimony = key.witness(Content::Envelope(&envelope), &envelope.signature)?;
         let outputs = self.write(run, path.as_deref(), &key, &envelope, &testimony)?;
@@ -136,7 +104,7 @@ impl AttestBlob {
             artifact: name,
             outcome: "attested",
             digests: digests.iter().map(ToString::to_string).collect(),
-            algorithm: Some(algorithm.name()),
+            algorithm: Some(key.algorithm.name()),
             outputs,
             proven: testimony.proven,
             not_proven: testimony.not_proven,
@@ -171,7 +139,9 @@ impl AttestBlob {
             };
             write("bundle", path, &bundle, self.yes || self.bundle.is_some())?;
         }
-        if let (Some(path), Some(pem)) = (&self.certificate.output_certificate, key.certificate_pem()?) {
+        if let (Some(path), Some(pem)) =
+            (&self.signing.certificate.output_certificate, key.certificate_pem()?)
+        {
             write("certificate", path, pem.as_bytes(), true)?;
         }
         if let (Some(path), Some(timestamp)) = (&self.rfc3161_timestamp_bundle, testimony.timestamps.first())
@@ -186,19 +156,6 @@ impl AttestBlob {
             None => {}
         }
         Ok(outputs)
-    }
-
-    fn entry_kind(&self, services: &Services) -> Result<EnvelopeEntry, Failure> {
-        if self.rekor_entry_type == "dsse" {
-            return Ok(EnvelopeEntry::Dsse);
-        }
-        if let Some((log, _)) = services.logs.iter().find(|(_, version)| *version == LogVersion::Two) {
-            return Err(Failure::usage_with_hint(
-                format!("{log} is a log of version 2, which has no entries of the kind intoto"),
-                "leave --rekor-entry-type out",
-            ));
-        }
-        Ok(EnvelopeEntry::Intoto)
     }
 
     fn bundle_path(&self) -> Result<Option<PathBuf>, Failure> {

@@ -4,8 +4,8 @@ use clap::Args;
 use countersign_core::Variable;
 
 use super::Run;
+use crate::env;
 use crate::exit::Failure;
-use crate::{backends, env};
 
 /// Print the environment variables that are read
 #[derive(Debug, Args)]
@@ -21,9 +21,7 @@ pub(crate) struct EnvCommand {
 
 impl EnvCommand {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let mut variables: Vec<&Variable> = env::VARIABLES.iter().collect();
-        variables.extend(backends::all().iter().flat_map(|backend| backend.variables()));
-        variables.extend(countersign_core::http::VARIABLES);
+        let mut variables: Vec<&Variable> = env::all().collect();
         variables.sort_by_key(|variable| variable.name);
         for variable in variables {
             if self.show_descriptions {

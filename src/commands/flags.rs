@@ -9,6 +9,8 @@ pub mod key;
 pub mod legacy;
 pub mod not_built;
 pub mod out;
+pub mod registry;
 pub mod services;
+pub(crate) mod signing;
 pub mod switches;
 pub mod trust;

@@ -175,6 +175,19 @@ pub(crate) fn judge(
     accepted: &Accepted,
     deadline: Option<Instant>,
 ) -> Verdict {
+    let (proven, digests) = decide(artifact, material, policy, accepted, deadline)?;
+    let Proven { algorithm, proven, not_proven, .. } = proven;
+    Ok(Judged { algorithm: Some(algorithm), proven, not_proven, digests })
+}
+
+/// The same with everything that is known. Gives the artifact's digests too.
+pub(crate) fn decide(
+    artifact: &Artifact,
+    material: &Material,
+    policy: &Policy<'_>,
+    accepted: &Accepted,
+    deadline: Option<Instant>,
+) -> Result<(Proven, Vec<String>), Failure> {
     let refused = |refusal| Failure::Refused { artifact: artifact.name(), refusal };
     let plan = plan(material, policy, &accepted.trust).map_err(refused)?;
     // Where only an envelope is looked at, there may be no artifact.
@@ -182,9 +195,8 @@ pub(crate) fn judge(
         nothing if *nothing == Wanted::default() => Measured::default(),
         wanted => measure(artifact, wanted, deadline, &|_| {})?,
     };
-    let Proven { algorithm, proven, not_proven, .. } = verify(material, plan, &measured).map_err(refused)?;
-    let digests = measured.digests.iter().map(ToString::to_string).collect();
-    Ok(Judged { algorithm: Some(algorithm), proven, not_proven, digests })
+    let proven = verify(material, plan, &measured).map_err(refused)?;
+    Ok((proven, measured.digests.iter().map(ToString::to_string).collect()))
 }
 
 impl Accepted {
@@ -219,7 +231,11 @@ pub(crate) fn item(artifact: String, verdict: &Verdict) -> Item {
         },
         Err(failure) => Item {
             artifact,
-            outcome: if matches!(failure, Failure::Refused { .. }) { "refused" } else { "failed" },
+            outcome: if matches!(failure, Failure::Refused { .. } | Failure::Image { .. }) {
+                "refused"
+            } else {
+                "failed"
+            },
             failure: Some(Problem::from(failure)),
             ..Item::default()
         },

@@ -8,23 +8,20 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
+use countersign_core::Location;
 use countersign_core::bounded;
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::{Algorithm, KeyUri, Location};
 
 use super::Run;
-use super::flags::card::CardFlags;
-use super::flags::certificate::CertificateFlags;
-use super::flags::key::{PasswordFlags, parse_algorithm};
-use super::flags::services::ServiceFlags;
+use super::flags::signing::{How, SigningFlags};
 use crate::artifact::Artifact;
-use crate::exit::Failure;
+use crate::batch;
+use crate::exit::{FAILURE, Failure};
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::report::{Item, Problem};
+use crate::sign::SigningKey;
 use crate::sign::plan::{BUNDLE_ENDING, bundle_paths};
-use crate::sign::{SigningKey, choose_algorithm};
-use crate::{backends, batch};
 use signing::Signing;
 
 /// The longest list of files read by `--files-from`.
@@ -41,19 +38,8 @@ pub(crate) struct SignBlob {
     #[arg(long, value_name = "LIST")]
     files_from: Option<String>,
 
-    /// The private key: a path, or a key URI such as env://NAME
-    #[arg(long, value_name = "KEY")]
-    key: Option<String>,
-
     #[command(flatten)]
-    card: CardFlags,
-
-    #[command(flatten)]
-    password: PasswordFlags,
-
-    /// Sign with this algorithm of Sigstore's registry instead of the key type's own
-    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
-    signing_algorithm: Option<Algorithm>,
+    signing: SigningFlags,
 
     /// Write the bundle of a single file here
     #[arg(long, value_name = "FILE", conflicts_with = "bundle_dir")]
@@ -62,12 +48,6 @@ pub(crate) struct SignBlob {
     /// Write the bundles to this directory instead of beside the files
     #[arg(long, value_name = "DIR")]
     bundle_dir: Option<PathBuf>,
-
-    #[command(flatten)]
-    certificate: CertificateFlags,
-
-    #[command(flatten)]
-    services: ServiceFlags,
 
     /// With a timestamp authority: write its response to this file too, as Cosign's JSON
     #[arg(long, value_name = "FILE", requires = "timestamp_server_url")]
@@ -102,29 +82,15 @@ struct Job {
 
 impl SignBlob {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
-        let Some(key) = self.card.key(self.key.as_deref())? else {
-            return Err(Failure::usage_with_hint(
-                "signing needs a key: keyless signing is still to come",
-                "pass --key; make one with: countersign generate-key-pair",
-            ));
-        };
+        let uri = self.signing.uri("signing")?;
         let jobs = self.jobs(run.global.deadline())?;
-        let uri = KeyUri::parse(&key)?;
         let stdin_is_free = self.files_from.as_deref() != Some("-")
             && !jobs.iter().any(|job| job.artifact == Artifact::Stdin);
-        let backend = backends::find(&uri)?;
-        let mut world = self.password.world(run, stdin_is_free);
+        let mut world = self.signing.password.world(run, stdin_is_free);
         world.max_rate = self.max_rate;
-        let context = world.context();
-        let services = self.services.services(self.new_bundle_format, &context)?;
-        let witnesses = self.services.witnesses(&services, self.new_bundle_format, self.yes, &context)?;
-        let signer = backend.open_signer(&uri, &context)?;
-        run.report.signing_key(signer.info());
-        let chosen = self.signing_algorithm.or_else(|| witnesses.preferred(signer.info()));
-        let algorithm = choose_algorithm(&*signer, chosen)?;
-        witnesses.accept(algorithm)?;
-        let certificate = self.certificate.of(signer.info(), run.global.deadline())?;
-        self.sign_all(run, &SigningKey { signer: &*signer, algorithm, certificate, witnesses }, jobs)
+        let how = How { new_format: self.new_bundle_format, consents: self.yes, entry_kind: "dsse" };
+        let key = self.signing.open(&uri, &how, run, &world.context())?;
+        self.sign_all(run, &key, jobs)
     }
 
     fn jobs(&self, deadline: Option<Instant>) -> Result<Vec<Job>, Failure> {
@@ -221,9 +187,9 @@ impl SignBlob {
             ));
         }
         match only_failure {
-            _ if done < total => Err(Failure::Interrupted { done, total }),
+            _ if done < total => Err(Failure::Interrupted { done, total, what: "files" }),
             Some(failure) if total == 1 => Err(failure),
-            Some(_) => Err(Failure::Batch { failed, total, act: "sign" }),
+            Some(_) => Err(Failure::Batch { failed, total, act: "sign", what: "files", code: FAILURE }),
             None => Ok(()),
         }
     }

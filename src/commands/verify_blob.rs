@@ -13,7 +13,7 @@ use super::flags::beside::BesideFlags;
 use super::flags::key::parse_algorithm;
 use super::judge::{Accepted, SignerFlags, Verdict, item, judge};
 use crate::artifact::Artifact;
-use crate::exit::Failure;
+use crate::exit::{FAILURE, Failure};
 use crate::sign::plan::BUNDLE_ENDING;
 use crate::verify::Policy;
 
@@ -137,7 +137,7 @@ impl VerifyBlob {
             Some(failure) if total == 1 => Err(failure),
             Some(_) => {
                 run.output.note(format!("Verified {} of {total} files", total - failed));
-                Err(Failure::Batch { failed, total, act: "verify" })
+                Err(Failure::Batch { failed, total, act: "verify", what: "files", code: FAILURE })
             }
         }
     }

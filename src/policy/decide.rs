@@ -7,10 +7,8 @@ use jiff::Timestamp;
 use super::rule::Rule;
 use super::{PolicyFile, Who};
 use crate::artifact::{Measured, Wanted};
-use crate::verify::{self, Check, Evidence, Material, Policy, Refusal, Trust, Window, plan};
+use crate::verify::{self, Check, Evidence, Material, Policy, Refusal, SIGNATURE, Trust, Window, plan};
 
-/// The predicate type of statements that are a mere signature, as Cosign signs images.
-const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
 /// Refusals named when a policy is not satisfied.
 const MAX_REASONS: usize = 6;
 

@@ -5,7 +5,7 @@ use countersign_core::http::{self, Client, Endpoint};
 use countersign_core::{Algorithm, Certificate, Digest, HashAlgorithm, Input, OpenContext, PublicKey};
 
 use super::{MAX_ANSWER_BYTES, Signed, rekor};
-use crate::artifact::{Artifact, Wanted, measure};
+use crate::artifact::{Artifact, Measured, Wanted, measure};
 use crate::bundle::{Content, LogEntry};
 use crate::verify::Material;
 
@@ -29,7 +29,7 @@ pub fn look_up(
     if let Some(envelope) = &material.envelope {
         return find(url, &[about(Content::Envelope(envelope))], context);
     }
-    if *artifact == Artifact::Stdin {
+    if *artifact == Artifact::Stdin && material.claims.is_none() {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "cannot look the signature up in the transparency log",
@@ -40,7 +40,13 @@ pub fn look_up(
     // Signers of that time hashed with SHA-256 whatever the key.
     let mut hashes = vec![HashAlgorithm::Sha256];
     hashes.extend(own.hash().filter(|hash| *hash != HashAlgorithm::Sha256));
-    let measured = measure(artifact, &Wanted { hashes, message: false }, context.deadline, &|_| {})?;
+    let measured = match &material.claims {
+        Some(claims) => {
+            let digests = hashes.iter().map(|hash| hash.digest(claims)).collect();
+            Measured { digests, message: None }
+        }
+        None => measure(artifact, &Wanted { hashes, message: false }, context.deadline, &|_| {})?,
+    };
     // A log refuses to look for what does not verify; and so shall we.
     let holds = |digest: &&Digest| {
         let algorithm = Algorithm::with_hash(key.key_type(), digest.algorithm());

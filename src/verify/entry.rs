@@ -44,6 +44,7 @@ enum Verifier {
 pub(super) struct Subject<'a> {
     pub(super) signature: &'a [u8],
     pub(super) envelope: Option<&'a Envelope>,
+    pub(super) claims: Option<&'a [u8]>,
     pub(super) key: &'a PublicKey,
     pub(super) certificate: Option<&'a Certificate>,
     /// Whether the signer is known by the certificate alone, so that the entry must name it too.
@@ -135,13 +136,15 @@ impl Body {
     }
 
     fn content(&self, subject: &Subject<'_>) -> Result<Option<Digest>, Refusal> {
+        let holds = |stated: &Digest, bytes: &[u8]| stated.algorithm().digest(bytes) == *stated;
         let Some(envelope) = subject.envelope else {
-            return match &self.about {
-                About::Artifact(digest) => Ok(Some(*digest)),
+            return match (&self.about, subject.claims) {
+                (About::Artifact(digest), None) => Ok(Some(*digest)),
+                (About::Artifact(digest), Some(claims)) if holds(digest, claims) => Ok(None),
+                (About::Artifact(_), Some(_)) => Err(unbound("these claims", "other claims")),
                 _ => Err(unbound("an artifact's signature", format!("an entry of the kind {}", self.kind))),
             };
         };
-        let holds = |stated: &Digest, bytes: &[u8]| stated.algorithm().digest(bytes) == *stated;
         let same = match &self.about {
             About::Artifact(digest) => holds(digest, &envelope.signed()),
             About::Payload(digest) => holds(digest, &envelope.payload),

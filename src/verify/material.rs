@@ -112,6 +112,8 @@ pub struct Material {
     pub signature: Vec<u8>,
     /// The envelope that the signature is over; none where it is over the artifact.
     pub envelope: Option<Envelope>,
+    /// The claims about an image that the signature is over, in the older form; none where it is over something else.
+    pub claims: Option<Vec<u8>>,
     /// The digest of the artifact that the bundle states.
     pub digest: Option<Digest>,
     /// The name of the key that the bundle states. Not authenticated.
@@ -142,6 +144,7 @@ impl Material {
             origin,
             signature,
             envelope: None,
+            claims: None,
             digest: None,
             hint: None,
             key: None,

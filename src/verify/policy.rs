@@ -19,8 +19,10 @@ pub struct Policy<'a> {
     pub hash: Option<HashAlgorithm>,
     /// The predicate type that an attestation must have; an artifact's signature then does not pass.
     pub predicate_type: Option<&'a str>,
-    /// Whether an attestation must be about the artifact (`--check-claims`); else only the envelope is verified.
+    /// Whether an attestation or claims must be about the artifact (`--check-claims`); else only what was signed is verified.
     pub subject: bool,
+    /// What the signature must say of an image.
+    pub annotations: &'a [(String, String)],
     /// The time now: nothing may come from later.
     pub now: Timestamp,
 }
@@ -28,7 +30,16 @@ pub struct Policy<'a> {
 impl<'a> Policy<'a> {
     /// Demands a signer and evidence, whatever algorithm and content.
     pub fn new(who: Who<'a>, evidence: Evidence, now: Timestamp) -> Self {
-        Self { who, evidence, algorithm: None, hash: None, predicate_type: None, subject: true, now }
+        Self {
+            who,
+            evidence,
+            algorithm: None,
+            hash: None,
+            predicate_type: None,
+            subject: true,
+            annotations: &[],
+            now,
+        }
     }
 }
 

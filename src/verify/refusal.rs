@@ -109,6 +109,11 @@ checks! {
     /// The statement names the artifact by a strong digest.
     Subject "subject", "the statement is about other artifacts",
         "check that attestation and artifact belong together";
+    /// Claims about an image are well formed and of Cosign's type.
+    Claims "claims", "the claims cannot be used", "";
+    /// What the signature says of the image has each name and value demanded.
+    Annotation "annotation", "the signature says something else of the image",
+        "check --annotations";
     /// The predicate is of the type demanded, character by character.
     PredicateType "predicate-type", "the attestation is of another type", "";
     /// What the attestation says satisfies every `--policy`.

@@ -2,7 +2,7 @@
 
 use countersign_core::HashAlgorithm;
 use countersign_core::hexadecimal::hex;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::refusal::{Check, Refusal};
 use crate::artifact::Measured;
@@ -27,12 +27,14 @@ pub struct Statement {
 }
 
 /// One artifact in a statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Subject {
     /// Its name. Proves nothing.
     pub name: String,
     /// Its digests: algorithm and lower-case hex, as stated.
     pub digests: Vec<(String, String)>,
+    /// What else is said of it.
+    pub annotations: Map<String, Value>,
 }
 
 impl Statement {
@@ -75,11 +77,11 @@ impl Statement {
         HashAlgorithm::ALL.into_iter().filter(stated).collect()
     }
 
-    /// Holds the artifact against the subjects. Gives the digest that matched.
+    /// Holds the artifact against the subjects. Gives the one that it is.
     ///
     /// # Errors
     /// [`Check::Subject`].
-    pub fn check(&self, artifact: &Measured) -> Result<String, Refusal> {
+    pub fn check(&self, artifact: &Measured) -> Result<&Subject, Refusal> {
         let is_it = |subject: &&Subject| {
             let strong = subject.digests.iter().filter_map(|(name, stated)| {
                 let hash = HashAlgorithm::ALL.into_iter().find(|hash| hash.name() == name)?;
@@ -90,15 +92,14 @@ impl Statement {
             strong.peek().is_some() && strong.all(|matches| matches)
         };
         let expected = || artifact.digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
-        if !self.subjects.iter().any(|subject| is_it(&subject)) {
+        self.subjects.iter().find(is_it).ok_or_else(|| {
             let first = self.subjects.first().map(describe).unwrap_or_default();
             let more = match self.subjects.len() {
                 0 | 1 => String::new(),
                 count => format!(" and {} more", count - 1),
             };
-            return Err(Check::Subject.refuse(expected(), first + &more));
-        }
-        Ok(expected())
+            Check::Subject.refuse(expected(), first + &more)
+        })
     }
 }
 
@@ -124,5 +125,10 @@ fn subject(value: &Value) -> Result<Subject, String> {
         Value::String(value) => Ok((name.clone(), value.to_ascii_lowercase())),
         _ => Err(format!("the {name} digest of a subject is no text")),
     });
-    Ok(Subject { name, digests: digests.collect::<Result<_, _>>()? })
+    let annotations = match value.get("annotations") {
+        None | Some(Value::Null) => Map::new(),
+        Some(Value::Object(annotations)) => annotations.clone(),
+        Some(_) => return Err("the annotations of a subject are no object".to_owned()),
+    };
+    Ok(Subject { name, digests: digests.collect::<Result<_, _>>()?, annotations })
 }

@@ -3,6 +3,8 @@
 //! One token is held against one authority, as a whole: its signer, its chain and its window are never mixed with
 //! another's.
 
+mod info;
+
 use cms::cert::CertificateChoices;
 use cms::content_info::ContentInfo;
 use cms::signed_data::{SignedData, SignerIdentifier, SignerInfo};
@@ -64,8 +66,7 @@ impl Token {
         }
         let content = signed.encap_content_info.econtent.as_ref().ok_or("it holds no timestamp")?;
         let content = content.decode_as::<OctetString>().map_err(|cause| cause.to_string())?.into_bytes();
-        let info =
-            TstInfo::from_der(&content).map_err(|cause| format!("its timestamp is damaged: {cause}"))?;
+        let info = info::parse(&content).map_err(|cause| format!("its timestamp is damaged: {cause}"))?;
         Ok(Self { signed, content, info })
     }
 

@@ -23,11 +23,7 @@ impl AttestBlob {
         deadline: Option<Instant>,
     ) -> Result<(String, Vec<Digest>, Vec<u8>), Failure> {
         if let Some(path) = &self.statement {
-            let statement = read(path, "statement", deadline)?;
-            let parsed = Statement::parse(&statement).map_err(|refusal| {
-                Error::new(ErrorKind::Unsupported, format!("cannot attest with {path}"))
-                    .why(refusal.to_string())
-            })?;
+            let (statement, parsed) = statement_of(path, deadline)?;
             // What is named as well must be what the statement is about.
             let wanted = Wanted { hashes: parsed.hashes(), message: false };
             let Some((name, measured)) = self.measured(&wanted, deadline)? else {
@@ -47,7 +43,7 @@ impl AttestBlob {
         let Some((name, measured)) = self.measured(&wanted, deadline)? else {
             return Err(Failure::usage("name the file to attest, or its --hash"));
         };
-        let statement = attest::statement(&name, &measured.digests, kind, &predicate);
+        let statement = attest::statement(attest::Version::Old, &name, &measured.digests, kind, &predicate);
         Ok((name, measured.digests, statement))
     }
 
@@ -94,7 +90,26 @@ fn parse_hash(text: &str) -> Result<Digest, Failure> {
     digest.ok_or_else(|| Failure::usage("--hash is no SHA-256: expected 64 hexadecimal digits"))
 }
 
-fn read(path: &str, what: &str, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
+/// A statement in a file, and what it says.
+///
+/// # Errors
+/// Those of the file, and of what is no statement.
+pub(in crate::commands) fn statement_of(
+    path: &str,
+    deadline: Option<Instant>,
+) -> Result<(Vec<u8>, Statement), Error> {
+    let bytes = read(path, "statement", deadline)?;
+    let parsed = Statement::parse(&bytes).map_err(|refusal| {
+        Error::new(ErrorKind::Unsupported, format!("cannot attest with {path}")).why(refusal.to_string())
+    })?;
+    Ok((bytes, parsed))
+}
+
+/// A predicate or statement; `-` is standard input.
+///
+/// # Errors
+/// Those of the file; [`ErrorKind::Unsupported`] beyond what is read.
+pub(in crate::commands) fn read(path: &str, what: &str, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
     let failed = |cause| Error::io(&format!("read the {what}"), path, cause);
     if path != "-" {
         return bounded::read(Path::new(path), MAX_PREDICATE_BYTES, deadline).map_err(failed);

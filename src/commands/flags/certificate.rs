@@ -5,9 +5,11 @@ use std::time::Instant;
 
 use clap::Args;
 use countersign_core::KeyInfo;
+use countersign_core::certificate::Certificate;
 use countersign_core::error::{Error, ErrorKind, Result};
 
 use super::{beside, trust};
+use crate::sign::Certified;
 use crate::verify;
 
 /// The certificate of an own authority for the key.
@@ -27,19 +29,19 @@ pub struct CertificateFlags {
 }
 
 impl CertificateFlags {
-    /// The certificate (DER) to put beside a signature of this key: the one named, else the one its store has.
+    /// What to put beside a signature of this key: the certificate named, else the one its store has.
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] where it is another key's, or its chain does not hold now; [`ErrorKind::NotFound`] where it is
     /// to be written and there is none.
-    pub(crate) fn of(&self, info: &KeyInfo, deadline: Option<Instant>) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn of(&self, info: &KeyInfo, deadline: Option<Instant>) -> Result<Certified> {
         let Some(path) = &self.certificate else {
             if let (Some(output), None) = (&self.output_certificate, &info.certificate) {
                 return Err(Error::new(ErrorKind::NotFound, format!("cannot write {}", output.display()))
                     .why(format!("the key {} has no certificate", info.uri))
                     .hint("name one with --certificate, or leave --output-certificate out"));
             }
-            return Ok(info.certificate.clone());
+            return Ok(Certified { certificate: info.certificate.clone(), chain: Vec::new() });
         };
         let certificate = beside::read_certificate(path, deadline)?;
         let failed = |why: String| {
@@ -51,12 +53,14 @@ impl CertificateFlags {
             return Err(failed(format!("it holds the key {theirs}, and {} is {ours}", info.uri))
                 .hint("name the certificate that was issued for this key"));
         }
-        if let Some(chain) = &self.certificate_chain {
-            let chain = trust::read_chain(chain, deadline)?;
+        let mut chain = Vec::new();
+        if let Some(path) = &self.certificate_chain {
+            chain = trust::read_chain(path, deadline)?;
             verify::chains(&certificate, &chain, jiff::Timestamp::now()).map_err(|why| {
                 failed(why).hint("--certificate-chain begins with its issuer and ends with the root")
             })?;
         }
-        Ok(Some(certificate.der().to_vec()))
+        let der = |one: &Certificate| one.der().to_vec();
+        Ok(Certified { certificate: Some(der(&certificate)), chain: chain.iter().map(der).collect() })
     }
 }

@@ -10,31 +10,27 @@ use super::legacy::ALIASES;
 use crate::exit::Failure;
 
 /// Commands without any part built, groups by their first word.
-const COMMANDS: &[&str] = &[
-    "attach",
-    "attest",
-    "clean",
-    "copy",
-    "debug",
-    "dockerfile",
-    "download",
-    "generate",
-    "generate-fig-spec",
-    "load",
-    "login",
-    "manifest",
-    "save",
-    "sign",
-    "tree",
-    "triangulate",
-    "upload",
-    "verify",
-    "verify-attestation",
-];
+const COMMANDS: &[&str] =
+    &["copy", "debug", "dockerfile", "generate-fig-spec", "load", "manifest", "save", "upload"];
 
 /// Flags of commands that are built: those that take a value, and switches.
 #[rustfmt::skip]
 const FLAGS: &[(&str, &[&str], &[&str])] = &[
+    ("sign", &[
+        "attachment", "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
+        "oidc-issuer", "oidc-provider", "oidc-redirect-url", "registry-referrers-mode",
+    ], &[
+        "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
+    ]),
+    ("attest", &[
+        "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
+        "oidc-issuer", "oidc-provider", "oidc-redirect-url",
+    ], &[
+        "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
+    ]),
+    ("verify", &["attachment", "certificate", "payload", "sct", "signature"], &["experimental-oci11", "local-image"]),
+    ("verify-attestation", &["certificate", "sct"], &["experimental-oci11", "local-image"]),
+    ("tree", &["registry-referrers-mode"], &["experimental-oci11"]),
     ("sign-blob", &[
         "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
         "oidc-issuer", "oidc-provider", "oidc-redirect-url",

@@ -40,9 +40,10 @@ impl Signing<'_> {
 
     fn sign_and_write(&self, job: &Job) -> Result<Item, Failure> {
         let Self { flags, key, output, .. } = *self;
-        let signed = sign_blob(key.signer, key.algorithm, &job.artifact, self.global.deadline(), &|bytes| {
-            self.progress.add(bytes)
-        })?;
+        let signed =
+            sign_blob(&*key.signer, key.algorithm, &job.artifact, self.global.deadline(), &|bytes| {
+                self.progress.add(bytes)
+            })?;
         let signature = signed.signature.bytes();
         let content = Content::Artifact(&signed.digest, signature);
         // Nothing is written before every witness has answered.
@@ -61,7 +62,9 @@ impl Signing<'_> {
             let said = format!("Wrote bundle to file {}", path.display());
             if self.alone { output.note(said) } else { output.debug(said) }
         }
-        if let (Some(path), Some(pem)) = (&flags.certificate.output_certificate, key.certificate_pem()?) {
+        if let (Some(path), Some(pem)) =
+            (&flags.signing.certificate.output_certificate, key.certificate_pem()?)
+        {
             write(path, &if flags.b64 { STANDARD.encode(pem) } else { pem }.into_bytes(), true)?;
             outputs.push(path.display().to_string());
             output.note(format!("Wrote certificate to file {}", path.display()));

@@ -1,0 +1,280 @@
+//! What `sign` and `attest` share: which images, with which key, and one image's way into its registry.
+
+mod one;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use countersign_core::error::{Error, ErrorKind};
+use countersign_core::{Digest, OpenContext};
+
+use super::Run;
+use super::flags::registry::{Place, RegistryFlags};
+use super::flags::signing::{How, SigningFlags};
+use crate::batch;
+use crate::exit::{FAILURE, Failure};
+use crate::image::write::Annotations;
+use crate::image::{fetch, platforms};
+use crate::interrupt::Interrupt;
+use crate::oci::{Access, Descriptor, Reference};
+use crate::report::{Item, Problem};
+use crate::sign::SigningKey;
+use one::One;
+
+/// Images signed at once: each waits for the registry most of its time.
+const IMAGES: usize = 8;
+
+/// Where signatures go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// A bundle that refers to the image, as Cosign 3 writes it
+    Bundle,
+    /// A layer under the image's tag, as Cosign 1 and 2 wrote it
+    Legacy,
+    /// Both: no verifier reads all of either
+    Both,
+}
+
+/// Images, the key, and the form.
+#[derive(Debug, Args)]
+pub(crate) struct SignImagesFlags {
+    /// Images to sign
+    #[arg(value_name = "IMAGE", required = true)]
+    pub(crate) images: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) signing: SigningFlags,
+
+    #[command(flatten)]
+    pub(crate) registry: RegistryFlags,
+
+    /// Sign every image of an index too
+    #[arg(long, short = 'r')]
+    pub(crate) recursive: bool,
+
+    /// In which form
+    #[arg(long, value_name = "FORM", conflicts_with = "new_bundle_format")]
+    pub(crate) format: Option<Format>,
+
+    /// Write bundles; false is --format legacy
+    #[arg(long, default_value = "true")]
+    pub(crate) new_bundle_format: bool,
+
+    /// Write the bundle of a single image here too
+    #[arg(long, value_name = "FILE")]
+    pub(crate) bundle: Option<PathBuf>,
+
+    /// Note when it was signed in the older layout's configuration
+    #[arg(long)]
+    pub(crate) record_creation_timestamp: bool,
+
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Sign even where the image has a good signature by this key already
+    #[arg(long)]
+    pub(crate) again: bool,
+
+    /// Agree that what a transparency log holds becomes public
+    #[arg(long, short = 'y')]
+    pub(crate) yes: bool,
+}
+
+/// What is signed of each image.
+pub(crate) enum What<'a> {
+    /// That it is this image, and what else is said of it.
+    Signature {
+        annotations: &'a Annotations,
+        /// The repository to name, in place of the image's own.
+        identity: Option<&'a str>,
+        /// Claims made elsewhere, for the older layout.
+        payload: Option<&'a [u8]>,
+        /// Where a single image's claims and signature are written, too.
+        payload_file: Option<&'a std::path::Path>,
+        signature_file: Option<&'a std::path::Path>,
+    },
+    /// A statement about it.
+    Attestation {
+        predicate_type: &'a str,
+        /// Writes the statement.
+        statement: &'a (dyn Fn(&Reference, &Digest) -> Result<Vec<u8>, Failure> + Sync),
+        /// Takes the place of earlier ones of the type.
+        replaces: bool,
+    },
+}
+
+/// One image, resolved.
+pub(super) struct Job {
+    pub(super) reference: Reference,
+    pub(super) subject: Descriptor,
+    pub(super) digest: Digest,
+}
+
+impl SignImagesFlags {
+    /// Signs all images. `uploads`: into the registry.
+    pub(crate) fn sign_all(
+        &self,
+        run: &mut Run<'_>,
+        act: &'static str,
+        entry_kind: &str,
+        uploads: bool,
+        what: &What<'_>,
+    ) -> Result<(), Failure> {
+        let uri = self.signing.uri(act)?;
+        let format = self.format();
+        if format == Format::Legacy && self.signing.services.signing_config.is_some() {
+            return Err(Failure::usage(
+                "--signing-config goes with bundles: leave it out, or --format legacy",
+            ));
+        }
+        let references: Vec<_> =
+            self.images.iter().map(|name| Reference::parse(name)).collect::<Result<_, _>>()?;
+        let world = self.signing.password.world(run, true);
+        let context = world.context();
+        let place = self.registry.place(&context)?;
+        // What is not there is found before a key is opened or a PIN asked for.
+        let jobs = self.jobs(run, &references, &place, uploads)?;
+        if let (What::Attestation { statement, .. }, true) = (what, self.dry_run) {
+            for job in &jobs {
+                statement(&job.reference, &job.digest)?;
+            }
+        }
+        if self.dry_run {
+            for job in &jobs {
+                let form = match format {
+                    Format::Bundle => "as a bundle",
+                    Format::Legacy => "in the older layout",
+                    Format::Both => "in both layouts",
+                };
+                let into = place.repository_of(&job.reference);
+                run.output.note(format!("Would sign {} with {uri}, {form}, into {into}", job.reference));
+            }
+            return Ok(());
+        }
+        if let (What::Attestation { statement, .. }, Some(job)) = (what, jobs.first()) {
+            statement(&job.reference, &job.digest)?;
+        }
+        let how = How { new_format: format != Format::Legacy, consents: self.yes, entry_kind };
+        let key = self.signing.open(&uri, &how, run, &context)?;
+        if format != Format::Bundle && key.witnesses.needs_new_format() {
+            return Err(Failure::usage_with_hint(
+                "the older layout cannot hold entries of a log of version 2",
+                "pass --format bundle, or name a log of version 1 with --rekor-url",
+            ));
+        }
+        self.work(run, &key, &place, uploads, what, &jobs)
+    }
+
+    pub(super) fn format(&self) -> Format {
+        self.format.unwrap_or(if self.new_bundle_format { Format::Bundle } else { Format::Legacy })
+    }
+
+    fn jobs(
+        &self,
+        run: &mut Run<'_>,
+        references: &[Reference],
+        place: &Place<'_>,
+        uploads: bool,
+    ) -> Result<Vec<Job>, Failure> {
+        // One login does for reading and writing, where both are in one repository.
+        let access = |reference: &Reference| match uploads
+            && !self.dry_run
+            && place.repository_of(reference) == &reference.repository
+        {
+            true => Access::Push,
+            false => Access::Pull,
+        };
+        for reference in references.iter().filter(|reference| reference.digest.is_none()) {
+            run.warning(format!(
+                "{reference} is named by a tag, and a tag may lead to another image by now: name it by its digest"
+            ));
+        }
+        let resolved = batch::run(references, IMAGES, &|| false, &|reference| {
+            let remote = place.image(reference, access(reference));
+            let whole = fetch(&remote, reference)?;
+            if self.recursive { platforms(&remote, &whole) } else { Ok(vec![whole.as_subject()]) }
+        });
+        let mut jobs: Vec<Job> = Vec::new();
+        for (reference, subjects) in references.iter().zip(resolved.into_iter().flatten()) {
+            for subject in subjects? {
+                let digest = subject.digest()?;
+                let reference = reference.repository.at(&digest);
+                // Two names of one image are signed once.
+                if !jobs.iter().any(|job| job.reference == reference) {
+                    jobs.push(Job { reference, subject, digest });
+                }
+            }
+        }
+        if jobs.len() > 1 && self.bundle.is_some() {
+            return Err(Failure::usage_with_hint(
+                "--bundle names one file, and there are several images to sign",
+                "leave it out: each bundle is written into its registry",
+            ));
+        }
+        Ok(jobs)
+    }
+
+    fn work(
+        &self,
+        run: &mut Run<'_>,
+        key: &SigningKey<'_>,
+        place: &Place<'_>,
+        uploads: bool,
+        what: &What<'_>,
+        jobs: &[Job],
+    ) -> Result<(), Failure> {
+        let total = jobs.len();
+        let interrupt = Interrupt::watch();
+        let one = One { flags: self, key, place, uploads, what, output: run.output };
+        let results = batch::run(jobs, IMAGES, &|| interrupt.is_raised(), &|job| {
+            let world = self.signing.password.world(run, false);
+            one.sign(job, &world.context())
+        });
+        let (mut failed, mut done, mut only) = (0, 0, None);
+        for (job, result) in jobs.iter().zip(results) {
+            let artifact = job.reference.to_string();
+            done += usize::from(result.is_some());
+            run.report.item(match result {
+                None => Item { artifact, outcome: "skipped", ..Item::default() },
+                Some(Ok(item)) => item,
+                Some(Err(failure)) => {
+                    failed += 1;
+                    if total > 1 {
+                        run.output.failure_of_one(&failure);
+                    }
+                    let problem = Some(Problem::from(&failure));
+                    only = Some(failure);
+                    Item { artifact, outcome: "failed", failure: problem, ..Item::default() }
+                }
+            });
+        }
+        match only {
+            _ if done < total => Err(Failure::Interrupted { done, total, what: "images" }),
+            Some(failure) if total == 1 => Err(failure),
+            Some(_) => Err(Failure::Batch { failed, total, act: "sign", what: "images", code: FAILURE }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A file that holds what one image's signature gives.
+pub(super) fn write(path: &std::path::Path, content: &[u8]) -> Result<(), Error> {
+    let options = countersign_core::whole_file::WriteOptions { mode: 0o644, overwrite: true, flush: false };
+    countersign_core::whole_file::write(path, content, options)
+}
+
+/// The time to write down, whole seconds.
+pub(super) fn now() -> String {
+    jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default().to_string()
+}
+
+/// A limit for work that waits for a registry.
+pub(super) fn in_time(context: &OpenContext<'_>) -> Result<(), Error> {
+    context.time_left("sign").map(|_| ()).map_err(|error| match error.kind() {
+        ErrorKind::Timeout => {
+            error.hint("raise it with --timeout; what was signed before is in the registry")
+        }
+        _ => error,
+    })
+}
