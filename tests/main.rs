@@ -6,6 +6,7 @@
 
 mod architecture;
 mod cli;
+mod images;
 mod interop;
 mod kms;
 mod piv;

@@ -40,7 +40,32 @@ const OUR_COMMANDS: [&str; 11] = [
     "keys verify-attestation",
 ];
 
-/// Flags of ours on commands that Cosign has. On commands of ours every flag is ours.
+/// What `sign` takes beside Cosign's own.
+const SIGNING: [&str; 8] = [
+    "--format",
+    "--dry-run",
+    "--again",
+    "--signing-algorithm",
+    "--allow-final-pin-try",
+    "--password-source",
+    "--wait",
+    "--report",
+];
+
+/// What the commands that verify images do.
+const VERIFYING: [&str; 10] = [
+    "--recursive",
+    "--signing-algorithm",
+    "--certificate-extension",
+    "--certificate-identity-pattern",
+    "--certificate-oidc-issuer-pattern",
+    "--allow-final-pin-try",
+    "--password-source",
+    "--wait",
+    "--policy-file",
+    "--report",
+];
+
 /// What each command of `piv-tool` takes beside Cosign's own.
 const CARD: [&str; 7] = [
     "--serial",
@@ -52,7 +77,39 @@ const CARD: [&str; 7] = [
     "--report",
 ];
 
-const OUR_FLAGS: [(&str, &[&str]); 27] = [
+/// Flags of ours on commands that Cosign has. On commands of ours every flag is ours.
+const OUR_FLAGS: [(&str, &[&str]); 44] = [
+    ("sign", &SIGNING),
+    (
+        "attest",
+        &[
+            "--output-certificate",
+            "--recursive",
+            "--format",
+            "--dry-run",
+            "--again",
+            "--signing-algorithm",
+            "--allow-final-pin-try",
+            "--password-source",
+            "--wait",
+            "--report",
+        ],
+    ),
+    ("verify", &VERIFYING),
+    ("verify-attestation", &VERIFYING),
+    ("tree", &["--report"]),
+    ("clean", &["--report"]),
+    ("triangulate", &["--report"]),
+    ("generate", &["--report"]),
+    ("login", &["--report"]),
+    ("download", &["--report"]),
+    ("download signature", &["--report"]),
+    ("download attestation", &["--report"]),
+    ("download sbom", &["--report"]),
+    ("attach", &["--report"]),
+    ("attach signature", &["--report"]),
+    ("attach attestation", &["--report"]),
+    ("attach sbom", &["--report"]),
     ("piv-tool", &["--report"]),
     ("pkcs11-tool", &["--report"]),
     ("pkcs11-tool list-tokens", &["--report"]),
@@ -276,6 +333,30 @@ fn arguments(row: Row) -> Vec<&'static str> {
             arguments.extend(["--predicate=absent-file", "absent-file"]);
         }
         "sign-blob" | "verify-blob" | "bundle inspect" | "attest-blob" => arguments.push("absent-file"),
+        // A name that is none: no registry is asked.
+        "sign"
+        | "verify"
+        | "verify-attestation"
+        | "tree"
+        | "clean"
+        | "triangulate"
+        | "generate"
+        | "download signature"
+        | "download attestation"
+        | "download sbom" => arguments.push("ABSENT"),
+        "attach signature" if row.flag != "--signature" => arguments.extend(["--signature=QUJD", "ABSENT"]),
+        "attach attestation" if row.flag != "--attestation" => {
+            arguments.extend(["--attestation=absent-file", "ABSENT"]);
+        }
+        "attach sbom" if row.flag != "--sbom" => arguments.extend(["--sbom=absent-file", "ABSENT"]),
+        "attach signature" | "attach attestation" | "attach sbom" => arguments.push("ABSENT"),
+        // A host that is none.
+        "login" if !["--username", "-u"].contains(&row.flag) => arguments.extend(["--username=x", "UPPER_"]),
+        "login" => arguments.push("UPPER_"),
+        "attest" if !["--predicate", "--statement"].contains(&row.flag) => {
+            arguments.extend(["--predicate=absent-file", "ABSENT"]);
+        }
+        "attest" => arguments.push("ABSENT"),
         "completion" => arguments.push("bash"),
         _ => {}
     }

@@ -33,6 +33,10 @@ impl Message {
 
     /// Reads one; `None` when the other side is done.
     pub(crate) fn read(stream: &mut BufReader<TcpStream>, body_to_end: bool) -> Option<Self> {
+        Self::read_of(stream, body_to_end, false)
+    }
+
+    fn read_of(stream: &mut BufReader<TcpStream>, body_to_end: bool, has_no_body: bool) -> Option<Self> {
         let mut line = || {
             let mut text = String::new();
             stream.read_line(&mut text).ok().filter(|read| *read > 0)?;
@@ -43,6 +47,7 @@ impl Message {
             message.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
         }
         match message.header("content-length").and_then(|length| length.parse().ok()) {
+            _ if has_no_body => {}
             Some(length) => {
                 message.body.resize(length, 0);
                 stream.read_exact(&mut message.body).ok()?;
@@ -74,6 +79,11 @@ pub(crate) fn exchange(address: &str, method: &str, path: &str, token: &str, bod
     send(stream, &Message { start: format!("{method} {path} HTTP/1.0"), headers, body: body.to_vec() })
 }
 
+/// Sends a request as it stands.
+pub(crate) fn send_to(address: &str, request: &Message) -> Message {
+    send(connect(address), request)
+}
+
 /// Hands a request on as it came. Not the namespace: the one that a test of headers makes up is on no server.
 pub(crate) fn forward(address: &str, request: &Message) -> Message {
     let start = request.start.replace("HTTP/1.1", "HTTP/1.0");
@@ -90,6 +100,9 @@ fn connect(address: &str) -> TcpStream {
 
 fn send(mut stream: TcpStream, request: &Message) -> Message {
     request.write(&mut stream).unwrap_or_else(|cause| panic!("{}: {cause}", request.start));
-    Message::read(&mut BufReader::new(stream), true)
+    let mut reader = BufReader::new(stream);
+    // What answers HEAD has a length and no body.
+    let body_to_end = !request.start.starts_with("HEAD ");
+    Message::read_of(&mut reader, body_to_end, !body_to_end)
         .unwrap_or_else(|| panic!("{} is answered with nothing", request.start))
 }

@@ -1,0 +1,8 @@
+//! Images: what the commands do, how registries are spoken with, and what becomes of registries that lie.
+
+mod commands;
+mod hostile;
+mod login;
+mod requests;
+mod world;
+mod writers;
