@@ -1,14 +1,16 @@
 //! `attest`: signs statements about images and writes them into their registries.
 
 use clap::Args;
+use countersign_core::Digest;
 use countersign_core::error::{Error, ErrorKind};
 
 use super::Run;
 use super::attest_blob::content::{read, statement_of};
-use super::sign_images::{SignImagesFlags, What, now};
+use super::sign_images::{SignImagesFlags, Stating, What, now};
 use crate::artifact::Measured;
 use crate::attest::{self, predicate};
 use crate::exit::Failure;
+use crate::oci::Reference;
 
 /// Attest images: sign statements about them and write those into their registries
 #[derive(Debug, Args)]
@@ -47,7 +49,7 @@ impl Attest {
         // Everything that can be wrong with the statement is found before anything is asked of anybody.
         if let Some(path) = &self.statement {
             let (bytes, parsed) = statement_of(path, deadline)?;
-            let statement = |reference: &crate::oci::Reference, digest: &countersign_core::Digest| {
+            let statement = |reference: &Reference, digest: &Digest| {
                 let measured = Measured { digests: vec![*digest], message: None };
                 parsed.check(&measured).map_err(|refusal| {
                     Error::new(ErrorKind::Unsupported, format!("cannot attest {reference} with {path}"))
@@ -60,21 +62,14 @@ impl Attest {
         let kind = predicate::predicate_type(&self.predicate_type)?;
         let content = read(self.predicate.as_deref().unwrap_or_default(), "predicate", deadline)?;
         let predicate = predicate::predicate(&self.predicate_type, &content, &now())?;
-        let statement = |reference: &crate::oci::Reference, digest: &countersign_core::Digest| {
+        let statement = |reference: &Reference, digest: &Digest| {
             let name = reference.repository.to_string();
             Ok(attest::statement(attest::Version::One, &name, &[*digest], kind, &predicate))
         };
         self.sign(run, kind, &statement)
     }
 
-    fn sign(
-        &self,
-        run: &mut Run<'_>,
-        predicate_type: &str,
-        statement: &(
-             dyn Fn(&crate::oci::Reference, &countersign_core::Digest) -> Result<Vec<u8>, Failure> + Sync
-         ),
-    ) -> Result<(), Failure> {
+    fn sign(&self, run: &mut Run<'_>, predicate_type: &str, statement: &Stating<'_>) -> Result<(), Failure> {
         let what = What::Attestation { predicate_type, statement, replaces: self.replace };
         self.images.sign_all(run, "attesting", &self.rekor_entry_type, !self.no_upload, &what)
     }

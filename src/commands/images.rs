@@ -72,13 +72,17 @@ pub(crate) struct ImageFlags {
     pub(crate) allow_certificate_chain: bool,
 }
 
+/// What a statement must satisfy beyond its type; gives what that proves.
+pub(crate) type Asked<'a> = dyn Fn(&Material, &OpenContext<'_>) -> Result<Vec<String>, Failure> + Sync + 'a;
+/// Tells of an image that passed.
+pub(crate) type Tell<'a> = dyn Fn(&Run<'_>, &Image, &[Passed]) -> Result<(), Failure> + 'a;
+
 /// What is demanded beside the signer.
 pub(crate) struct Demand<'a> {
     pub(crate) kind: Kind<'a>,
     pub(crate) predicate_type: &'a str,
     pub(crate) annotations: &'a [(String, String)],
-    /// What a statement must satisfy beyond that.
-    pub(crate) asked: &'a (dyn Fn(&Material, &OpenContext<'_>) -> Result<Vec<String>, Failure> + Sync),
+    pub(crate) asked: &'a Asked<'a>,
 }
 
 /// A signature that passed.
@@ -104,7 +108,7 @@ impl ImageFlags {
         &self,
         run: &mut Run<'_>,
         demand: &Demand<'_>,
-        tell: &dyn Fn(&Run<'_>, &Image, &[Passed]) -> Result<(), Failure>,
+        tell: &Tell<'_>,
     ) -> Result<(), Failure> {
         let accepted = self.signer.accepted(run, true)?;
         let world = self.signer.password.world(run, false);
@@ -211,84 +215,101 @@ impl ImageFlags {
             }
             return by_policy(policy, trust, image, found, context);
         }
-        let mut refused = Refused::default();
-        let mut passed = Vec::new();
+        let mut judging = Judging {
+            flags: self,
+            accepted,
+            image,
+            demand,
+            context,
+            passed: Vec::new(),
+            refused: Refused::default(),
+        };
         if self.new_bundle_format {
             for found in search(demand.kind).bundles(&remote)? {
-                self.one(accepted, image, found, demand, context, &mut passed, &mut refused)?;
+                judging.take(found)?;
             }
         }
         // The older layout is read where nothing newer passes: a deliberate second look, never in place of an error.
-        if passed.is_empty() {
+        if judging.passed.is_empty() {
             for found in search(demand.kind).tags(&remote, &tag(demand.kind))? {
-                self.one(accepted, image, found, demand, context, &mut passed, &mut refused)?;
+                judging.take(found)?;
             }
         }
-        if passed.is_empty() { Err(refused.failure(image, demand)) } else { Ok(passed) }
+        match judging.passed.is_empty() {
+            true => Err(judging.refused.failure(image, demand)),
+            false => Ok(judging.passed),
+        }
     }
+}
 
+/// One image under judgement.
+struct Judging<'a> {
+    flags: &'a ImageFlags,
+    accepted: &'a Accepted,
+    image: &'a Image,
+    demand: &'a Demand<'a>,
+    context: &'a OpenContext<'a>,
+    passed: Vec<Passed>,
+    refused: Refused,
+}
+
+impl Judging<'_> {
     /// Judges one of what was found.
-    #[expect(clippy::too_many_arguments, reason = "one loop's body")]
-    fn one(
-        &self,
-        accepted: &Accepted,
-        image: &Image,
-        found: Found,
-        demand: &Demand<'_>,
-        context: &OpenContext<'_>,
-        passed: &mut Vec<Passed>,
-        refused: &mut Refused,
-    ) -> Result<(), Failure> {
-        let artifact = Artifact::Digest(image.digest.algorithm(), image.digest.bytes().to_vec());
+    fn take(&mut self, found: Found) -> Result<(), Failure> {
+        let Self { flags, accepted, image, demand, context, .. } = *self;
         let mut material = match &found.material {
             Ok(material) => material.clone(),
             Err(error) => {
-                refused.unreadable(&found.place, error);
+                self.refused.unreadable(&found.place, error);
                 return Ok(());
             }
         };
+        let artifact = image.artifact();
         if let (Some(url), true, false) =
-            (&self.rekor_url, material.entries.is_empty(), self.signer.trust.offline)
+            (&flags.rekor_url, material.entries.is_empty(), flags.signer.trust.offline)
         {
             let beside = material.certificate.as_ref().map(|one| one.public_key().clone());
             if let Some(key) = accepted.key().cloned().or(beside) {
                 material.entries = look_up(url, &material, &artifact, &key, context)?;
             }
         }
-        let policy = self.signer.policy(accepted);
+        let policy = flags.signer.policy(accepted);
         let policy = Policy {
-            algorithm: self
+            algorithm: flags
                 .signing_algorithm
-                .or(policy.algorithm.filter(|_| self.signature_digest_algorithm.is_none())),
-            hash: self.signature_digest_algorithm,
+                .or(policy.algorithm.filter(|_| flags.signature_digest_algorithm.is_none())),
+            hash: flags.signature_digest_algorithm,
             predicate_type: Some(demand.predicate_type),
-            subject: self.check_claims,
+            subject: flags.check_claims,
             annotations: demand.annotations,
             ..policy
         };
-        let decided = decide(&artifact, &material, &policy, accepted, context.deadline).and_then(
-            |(proven, digests)| {
-                let more = (demand.asked)(&material, context)?;
-                Ok((proven, digests, more))
-            },
-        );
+        let decided = decide(&artifact, &material, &policy, accepted, context.deadline);
+        let decided = decided.and_then(|decided| Ok((decided, (demand.asked)(&material, context)?)));
         match decided {
-            Ok((proven, digests, more)) => {
+            Ok(((proven, digests), more)) => {
                 let judged = Judged {
                     algorithm: Some(proven.algorithm),
                     proven: proven.proven.iter().cloned().chain(more).collect(),
                     not_proven: proven.not_proven.clone(),
                     digests,
                 };
-                passed.push(Passed { found, proven: Some(proven), judged });
+                self.passed.push(Passed { found, proven: Some(proven), judged });
                 Ok(())
             }
             Err(Failure::Refused { refusal, .. }) => {
-                refused.by(&found.place, &refusal);
+                self.refused.by(&found.place, &refusal);
                 Ok(())
             }
             Err(other) => Err(other),
         }
+    }
+}
+
+impl Image {
+    /// The image as the engine knows it: by its digest.
+    fn artifact(&self) -> Artifact {
+        Artifact::Digest(self.digest.algorithm(), self.digest.bytes().to_vec())
     }
 }
 
@@ -299,7 +320,7 @@ fn by_policy(
     found: Vec<Found>,
     context: &OpenContext<'_>,
 ) -> Outcome {
-    let artifact = Artifact::Digest(image.digest.algorithm(), image.digest.bytes().to_vec());
+    let artifact = image.artifact();
     let mut materials = Vec::new();
     for one in &found {
         if let Ok(material) = &one.material {
@@ -314,7 +335,7 @@ fn by_policy(
             let first = found.into_iter().find(|one| one.material.is_ok());
             Ok(first
                 .into_iter()
-                .map(|found| Passed { found, proven: None, judged: clone(&judged) })
+                .map(|found| Passed { found, proven: None, judged: judged.clone() })
                 .collect())
         }
         Err(Failure::Refused { refusal, .. }) => Err(Failure::Image {
@@ -326,18 +347,9 @@ fn by_policy(
     }
 }
 
-fn clone(judged: &Judged) -> Judged {
-    Judged {
-        algorithm: judged.algorithm,
-        proven: judged.proven.clone(),
-        not_proven: judged.not_proven.clone(),
-        digests: judged.digests.clone(),
-    }
-}
-
 /// What is known of an image by all signatures that passed, each fact once.
 fn together(passed: &[Passed]) -> Judged {
-    let mut all = passed.first().map(|one| clone(&one.judged)).unwrap_or_default();
+    let mut all = passed.first().map(|one| one.judged.clone()).unwrap_or_default();
     for one in passed.iter().skip(1) {
         all.proven.extend(one.judged.proven.iter().cloned());
         all.not_proven.extend(one.judged.not_proven.iter().cloned());

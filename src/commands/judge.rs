@@ -56,7 +56,7 @@ enum By {
 }
 
 /// What is known of an artifact that passed.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Judged {
     /// The algorithm that matched, where there was one signature.
     pub(crate) algorithm: Option<Algorithm>,

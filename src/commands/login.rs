@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use clap::Args;
+use countersign_core::Secret;
 use countersign_core::context::SecretPurpose;
 use countersign_core::error::Error;
-use countersign_core::Secret;
 
 use super::Run;
 use super::flags::key::PasswordFlags;

@@ -81,6 +81,9 @@ pub(crate) struct SignImagesFlags {
     pub(crate) yes: bool,
 }
 
+/// Writes the statement about an image.
+pub(crate) type Stating<'a> = dyn Fn(&Reference, &Digest) -> Result<Vec<u8>, Failure> + Sync + 'a;
+
 /// What is signed of each image.
 pub(crate) enum What<'a> {
     /// That it is this image, and what else is said of it.
@@ -97,8 +100,7 @@ pub(crate) enum What<'a> {
     /// A statement about it.
     Attestation {
         predicate_type: &'a str,
-        /// Writes the statement.
-        statement: &'a (dyn Fn(&Reference, &Digest) -> Result<Vec<u8>, Failure> + Sync),
+        statement: &'a Stating<'a>,
         /// Takes the place of earlier ones of the type.
         replaces: bool,
     },

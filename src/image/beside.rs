@@ -62,8 +62,7 @@ fn what(descriptor: &Descriptor, manifest: &Manifest) -> String {
 pub fn take_away(remote: &Remote<'_>, one: &Beside, image: &Digest) -> Result<bool> {
     match &one.tie {
         Tie::Referrer(_) => remote.detach(&one.manifest.digest, image),
-        // By its digest: many registries delete no tags.
-        Tie::Tag(..) => remote.delete(&one.manifest.digest.to_string()),
+        Tie::Tag(_, tag) => remote.delete_tag(tag, &one.manifest.digest),
     }
 }
 
@@ -77,7 +76,7 @@ pub fn tidy(remote: &Remote<'_>, image: &Digest) -> Result<()> {
         && listed.descriptors.is_empty()
         && let Some(index) = remote.manifest(&fallback_tag(image))?.filter(Manifest::is_index)
     {
-        remote.delete(&index.digest.to_string())?;
+        remote.delete_tag(&fallback_tag(image), &index.digest)?;
     }
     Ok(())
 }

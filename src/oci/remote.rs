@@ -132,6 +132,19 @@ impl<'a> Remote<'a> {
         }
     }
 
+    /// Takes a tag and what stands under it away. Many registries delete no tags, others keep a tag whose manifest is gone: so
+    /// both are asked for.
+    ///
+    /// # Errors
+    /// Those of the registry.
+    pub fn delete_tag(&self, tag: &str, manifest: &Digest) -> Result<bool> {
+        match self.delete(tag) {
+            Err(error) if !matches!(error.kind(), ErrorKind::Unsupported) => return Err(error),
+            _ => {}
+        }
+        self.delete(&manifest.to_string())
+    }
+
     /// All tags, none where the repository is not there.
     ///
     /// # Errors

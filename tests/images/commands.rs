@@ -40,7 +40,7 @@ fn exit_codes_tell_what_is_missing_in_both_layouts() {
                 [&VERIFY[..], &identity, &["--trusted-root", "root.json", &bundles, &signed]].concat();
             world.refuse(&by_name, 13, "no usable certificate");
             // Several images: the code where all fail with one, else the general one.
-            world.refuse(&verify(&[&bundles, &unsigned, &format!("{unsigned}")]), 10, "2 of 2 images");
+            world.refuse(&verify(&[&bundles, &unsigned, &unsigned]), 10, "2 of 2 images");
             world.refuse(&verify(&[&bundles, &unsigned, &signed, &absent]), 11, "image tag not found");
             world.succeed(&verify(&[&bundles, &signed]));
         }

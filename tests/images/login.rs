@@ -234,3 +234,35 @@ fn files_of_credentials_that_cannot_be_read_are_named_and_not_shown() {
         assert!(!said.contains("sesame"), "{said}");
     }
 }
+
+#[test]
+fn login_keeps_what_the_registry_takes_and_nothing_else() {
+    let Some(world) = World::new(Offers::Referrers) else { return };
+    let front = with_basic(&world);
+    let login = |password: &str| {
+        let mut command = world.command(&["login", front.address(), "-u", "me", "--password-stdin"]);
+        super::world::with_input(&mut command, password)
+    };
+    let output = login("wrong-and-secret\n");
+    let words = said(&output);
+    assert!(
+        !output.status.success() && words.contains("401") && !words.contains("wrong-and-secret"),
+        "{words}"
+    );
+    assert!(!world.path(".docker/config.json").exists(), "what was refused is not kept");
+    std::fs::create_dir_all(world.path(".docker")).unwrap();
+    world.write(".docker/config.json", r#"{"HttpHeaders":{"x":"y"},"auths":{"r.io":{"auth":"bTpw"}}}"#);
+    let output = login(&format!("{PASSWORD}\n"));
+    assert!(output.status.success() && !said(&output).contains(PASSWORD), "{}", said(&output));
+    let kept: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(world.path(".docker/config.json")).unwrap()).unwrap();
+    assert_eq!((&kept["HttpHeaders"]["x"], &kept["auths"]["r.io"]["auth"]), (&json!("y"), &json!("bTpw")));
+    round(&world, &image(&world, &front), &[]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(world.path(".docker/config.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "nobody else may read it");
+    }
+    assert!(!login("\n").status.success());
+}

@@ -1,5 +1,6 @@
 //! Images: what the commands do, how registries are spoken with, and what becomes of registries that lie.
 
+mod beside;
 mod commands;
 mod hostile;
 mod login;

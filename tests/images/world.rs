@@ -99,3 +99,17 @@ impl World {
 pub(super) fn said(output: &Output) -> String {
     format!("{}, {}", output.status, support::stderr(output).trim())
 }
+
+/// Runs with this on standard input.
+pub(super) fn with_input(command: &mut Command, input: &str) -> Output {
+    use std::io::Write;
+    use std::process::Stdio;
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    child.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
