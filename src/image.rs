@@ -2,7 +2,7 @@
 //!
 //! Two layouts are in use. Since Cosign 3 a signature is a Sigstore bundle around an in-toto statement, in a manifest that
 //! refers to the image ([`bundles`]). Before, it was a layer of an image under a tag made of the digest ([`tags`]). No verifier
-//! reads both (`docs/formats.md`). [`find`] reads them, [`write`] writes them; what they are worth `verify` decides.
+//! reads both (`docs/formats.md`). [`find`] reads them, [`mod@write`] writes them; what they are worth `verify` decides.
 
 pub mod beside;
 pub mod bundles;

@@ -5,6 +5,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark runs by itself and reads its own variables")]
 
+mod images;
 mod keyless;
 mod measure;
 mod rows;
@@ -57,6 +58,11 @@ fn bench() -> Result<()> {
         && mode == keyless::FLOOR
     {
         return keyless::floor(count.parse()?);
+    }
+    if let [_, mode, images @ ..] = &env::args().collect::<Vec<_>>()[..]
+        && mode == images::FLOOR
+    {
+        return images::floor(images);
     }
     let options = parse_options(env::args().skip(1))?;
     let tools = find_tools()?;
