@@ -5,5 +5,6 @@ mod commands;
 mod hostile;
 mod login;
 mod requests;
+mod tls;
 mod world;
 mod writers;

@@ -33,6 +33,8 @@ pub(crate) const BOTH: [Offers; 2] = [Offers::Referrers, Offers::TagsAlone];
 /// A registry that runs as long as this lives.
 pub(crate) struct Registry {
     address: String,
+    /// The arguments by which curl is let in, where it speaks TLS.
+    tls: Option<Vec<String>>,
     server: Child,
     _directory: TempDir,
 }
@@ -43,8 +45,25 @@ impl Registry {
         let directory = tempfile::tempdir().expect("a temporary directory");
         match offers {
             Offers::Referrers => Self::with_referrers(directory),
-            Offers::TagsAlone => Self::with_tags(directory),
+            Offers::TagsAlone => Self::with_tags(directory, ""),
         }
+    }
+
+    /// Debian's with TLS: a certificate and its key, in files; and the authority of clients, where they must show one. `curl` lets
+    /// the tests themselves in.
+    pub(crate) fn with_tls(
+        certificate: &Path,
+        key: &Path,
+        clients: Option<&Path>,
+        curl: &[&str],
+    ) -> Option<Self> {
+        let clients = clients.map_or_else(String::new, |file| format!(", clientcas: ['{}']", file.display()));
+        let tls =
+            format!(", tls: {{certificate: '{}', key: '{}'{clients}}}", certificate.display(), key.display());
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut registry = Self::with_tags(directory, &tls)?;
+        registry.tls = Some(curl.iter().map(|word| (*word).to_owned()).collect());
+        Some(registry)
     }
 
     fn with_referrers(directory: TempDir) -> Option<Self> {
@@ -60,10 +79,10 @@ impl Registry {
         let mut address = String::new();
         let stdout = server.stdout.take().expect("its output");
         BufReader::new(stdout).read_line(&mut address).expect("its address");
-        Some(Self { address: address.trim().to_owned(), server, _directory: directory })
+        Some(Self { address: address.trim().to_owned(), tls: None, server, _directory: directory })
     }
 
-    fn with_tags(directory: TempDir) -> Option<Self> {
+    fn with_tags(directory: TempDir, tls: &str) -> Option<Self> {
         if Command::new("docker-registry").arg("--version").stdin(Stdio::null()).output().is_err() {
             missing("docker-registry");
             return None;
@@ -77,7 +96,7 @@ impl Registry {
                 .port();
             let address = format!("127.0.0.1:{port}");
             let configuration = format!(
-                "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{inmemory: {{}}, delete: {{enabled: true}}}}\nhttp: {{addr: '{address}'}}\n"
+                "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{inmemory: {{}}, delete: {{enabled: true}}}}\nhttp: {{addr: '{address}'{tls}}}\n"
             );
             let file = directory.path().join("registry.yml");
             std::fs::write(&file, configuration).expect("our own file");
@@ -88,7 +107,7 @@ impl Registry {
             let began = Instant::now();
             while server.try_wait().expect("our own child").is_none() && began.elapsed() < LIMIT {
                 if std::net::TcpStream::connect(&address).is_ok() {
-                    return Some(Self { address, server, _directory: directory });
+                    return Some(Self { address, tls: None, server, _directory: directory });
                 }
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -115,10 +134,53 @@ impl Registry {
             ("content-type".to_owned(), media_type.to_owned()),
             ("accept".to_owned(), format!("{MANIFEST}, {INDEX}")),
         ];
+        if let Some(curl) = &self.tls {
+            return self.ask_with_curl(curl, method, path, media_type, body);
+        }
         send_to(
             &self.address,
             &Message { start: format!("{method} {path} HTTP/1.0"), headers, body: body.to_vec() },
         )
+    }
+
+    fn ask_with_curl(
+        &self,
+        curl: &[String],
+        method: &str,
+        path: &str,
+        media_type: &str,
+        body: &[u8],
+    ) -> Message {
+        use std::io::Write;
+        let url = if path.starts_with("https:") {
+            path.to_owned()
+        } else {
+            format!("https://{}{path}", self.address)
+        };
+        let mut command = Command::new("curl");
+        command.args(["--silent", "--show-error", "--insecure", "--include", "--request", method]).args(curl);
+        command.args([
+            "--header",
+            &format!("content-type: {media_type}"),
+            "--header",
+            &format!("accept: {MANIFEST}, {INDEX}"),
+        ]);
+        command.args(["--header", "expect:", "--data-binary", "@-", &url]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("curl starts: tests/run installs it");
+        child.stdin.take().expect("its input").write_all(body).expect("it reads");
+        let output = child.wait_with_output().expect("it ends").stdout;
+        let end = output.windows(4).position(|four| four == b"\r\n\r\n").expect("the end of the headers");
+        let head = String::from_utf8_lossy(&output[..end]).into_owned();
+        let mut lines = head.lines();
+        let start = lines.next().unwrap_or_default().to_owned();
+        let pairs = lines.filter_map(|line| line.split_once(':'));
+        let headers =
+            pairs.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned())).collect();
+        Message { start, headers, body: output[end + 4..].to_vec() }
     }
 
     /// Puts a blob there. Gives its digest.

@@ -222,7 +222,12 @@ impl<'a> Client<'a> {
         for _ in 0..=MAX_REDIRECTS {
             self.sent.fetch_add(1, Ordering::Relaxed);
             let attempt = wait(context, act, async || {
-                let sending = self.client.execute(request.build(url.clone())?);
+                let mut built = request.build(url.clone())?;
+                if let Some(host) = self.endpoint.host_unlike(&self.sending) {
+                    // Only TLS goes by the other name; what the server builds addresses from is where it is.
+                    built.headers_mut().insert(reqwest::header::HOST, host);
+                }
+                let sending = self.client.execute(built);
                 request::read(sending.await, max_answer_bytes, &self.options, &self.endpoint, act).await
             })??;
             let Attempt::Answer(answer) = &attempt else { return Ok(attempt) };

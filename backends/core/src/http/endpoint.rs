@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
+use reqwest::header::HeaderValue;
 
 use super::PLAIN_HTTP;
 use crate::context::OpenContext;
@@ -51,6 +52,16 @@ impl Endpoint {
     /// The port, the scheme's own where none is named.
     pub(super) fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or_default()
+    }
+
+    /// The header that names this host, where requests go out under another name.
+    pub(super) fn host_unlike(&self, other: &Self) -> Option<HeaderValue> {
+        if self == other {
+            return None;
+        }
+        let host = self.0.host_str().unwrap_or_default();
+        let named = self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        HeaderValue::from_str(&named).ok()
     }
 
     /// The same under another host name; `None` where that is none.

@@ -10,7 +10,8 @@ use crate::context::OpenContext;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is asked in the place of `endpoint`: the same under the name that the certificate must bear, which leads to the
-/// endpoint's own addresses. The server is asked for by that name in TLS and in HTTP.
+/// endpoint's own addresses. The server is asked for by that name in TLS; HTTP goes on naming the
+/// endpoint.
 ///
 /// # Errors
 /// [`ErrorKind::BadUri`] for a name that is none; [`ErrorKind::Unsupported`] where a proxy would look the name up;
