@@ -2,6 +2,7 @@
 
 mod beside;
 mod commands;
+mod consumers;
 mod hostile;
 mod login;
 mod requests;
