@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use countersign_core::context::Limit;
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::http::{self, Answer, Client, Endpoint, Request};
 use countersign_core::{OpenContext, Secret};
@@ -24,6 +25,8 @@ pub(super) struct Host<'a> {
     name: String,
     options: Arc<Options>,
     context: OpenContext<'a>,
+    /// For each piece of work: a batch may last longer than one of its images may.
+    limit: Limit,
     client: OnceLock<Client<'a>>,
     /// The header that opens a repository, by what it opens.
     opened: Mutex<BTreeMap<(String, Access), Arc<Secret>>>,
@@ -36,6 +39,7 @@ impl<'a> Host<'a> {
         Self {
             name,
             options,
+            limit: Limit::of(&context),
             context,
             client: OnceLock::new(),
             opened: Mutex::default(),
@@ -45,6 +49,11 @@ impl<'a> Host<'a> {
 
     pub(super) fn context(&self) -> &OpenContext<'a> {
         &self.context
+    }
+
+    /// The same for what begins now.
+    fn context_now(&self) -> OpenContext<'a> {
+        OpenContext { deadline: self.limit.deadline(), ..self.context }
     }
 
     /// How many requests went to the registry so far.
@@ -137,7 +146,7 @@ impl<'a> Host<'a> {
 
     fn connect(&self, address: &str) -> Result<Client<'a>> {
         let endpoint = Endpoint::parse(address, "the registry's address")?;
-        Client::new(endpoint, self.http_options(true), &self.context)
+        Client::new(endpoint, self.http_options(true), &self.context_now())
     }
 
     /// For a host that is the registry's own, or another that it sends us to.
@@ -164,7 +173,7 @@ impl<'a> Host<'a> {
         if options.certificates.is_some() && !self.is_site_of(&endpoint) {
             options.certificates = None;
         }
-        Client::new(endpoint, options, &self.context)
+        Client::new(endpoint, options, &self.context_now())
     }
 
     /// Where this registry answers.
@@ -181,8 +190,8 @@ impl<'a> Host<'a> {
             return Ok(Arc::clone(known));
         }
         let credential = Arc::new(match self.options.asks_clouds {
-            true => credentials::of_clouds(repository, &self.context)?,
-            false => credentials::find(repository, &self.context)?,
+            true => credentials::of_clouds(repository, &self.context_now())?,
+            false => credentials::find(repository, &self.context_now())?,
         });
         found.insert(repository.path.clone(), Arc::clone(&credential));
         Ok(credential)

@@ -37,17 +37,10 @@ impl Remote<'_> {
             // Who read the tag before this was written needs about as long as this took to write over it.
             let settling = (began.elapsed() * 3).clamp(SETTLING, MAX_SETTLING);
             let [byte] = random::bytes()?;
-            self.wait(settling + (settling / 4).mul_f64(f64::from(byte) / 255.0))?;
+            std::thread::sleep(settling + (settling / 4).mul_f64(f64::from(byte) / 255.0));
         }
         Err(Error::new(ErrorKind::Unavailable, format!("cannot change {}:{tag}", self.repository()))
             .why(format!("somebody else wrote over it {MAX_MERGES} times"))
             .hint("what stands there now is not complete: run it again when nobody else writes there"))
-    }
-
-    /// Waits, as long as the time limit allows.
-    pub(super) fn wait(&self, pause: Duration) -> Result<()> {
-        let left = self.context().time_left("write to the registry")?;
-        std::thread::sleep(left.map_or(pause, |left| left.min(pause)));
-        Ok(())
     }
 }

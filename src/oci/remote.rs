@@ -14,6 +14,8 @@ use super::{Access, Repository};
 
 /// Pages of a list that are followed.
 const MAX_PAGES: usize = 100;
+/// Times that a registry may say that something moved.
+const MAX_REDIRECTS: usize = 4;
 /// Tags that are taken.
 const MAX_TAGS: usize = 100_000;
 
@@ -39,8 +41,25 @@ impl<'a> Remote<'a> {
         self.host.context()
     }
 
+    /// Sends a request, and what is read once more where the registry itself says that it moved.
     pub(super) fn send(&self, limit: usize, act: &str, request: &Request<'_>) -> Result<Answer> {
-        self.host.send(&self.repository, self.access, limit, act, request)
+        let mut path = request.path.to_owned();
+        for _ in 0..MAX_REDIRECTS {
+            let request = Request { path: &path, ..*request };
+            let answer = self.host.send(&self.repository, self.access, limit, act, &request)?;
+            let moved = match (request.method, answer.status, answer.location()) {
+                (Method::Get | Method::Head, 301..=303 | 307 | 308, Some(location)) => location,
+                _ => return Ok(answer),
+            };
+            let own = self.host.endpoint()?;
+            let (there, below) = own.resolve(&path, moved)?;
+            if !there.is_same_origin(&own) {
+                return Ok(answer);
+            }
+            path = below;
+        }
+        Err(Error::new(ErrorKind::Unsupported, format!("cannot {act}"))
+            .why("the registry passes it on without end"))
     }
 
     pub(super) fn path(&self, rest: &str) -> String {

@@ -1,7 +1,8 @@
 //! How many requests each command makes: what a registry counts, and bills.
 
 use super::world::{SIGN, VERIFY, World};
-use crate::support::front::Front;
+use crate::support::exchange::{Message, forward};
+use crate::support::front::{Front, answer};
 use crate::support::registry::Offers;
 
 fn front(world: &World) -> Front {
@@ -64,4 +65,26 @@ fn signing_writes_once_and_looks_whether_it_is_found() {
     world.succeed(&[&SIGN[..], &["--key", "other.pem", &name]].concat());
     let asked = front.asked();
     assert_eq!(asked.iter().filter(|one| one.starts_with("PUT")).count(), 2, "{asked:?}");
+}
+
+#[test]
+fn what_a_registry_moved_on_its_own_host_is_found_there() {
+    let Some(world) = World::new(Offers::Referrers) else { return };
+    let image = world.signed("app", &[]);
+    let backend = world.registry.address().to_owned();
+    let front = Front::new("", move |request, _| {
+        let path = request.path();
+        let Some(moved) = path.strip_prefix("/moved") else {
+            return Some(answer(307, &[("location", &format!("/moved{path}"))], b""));
+        };
+        let there = Message { start: format!("GET {moved} HTTP/1.1"), ..request.clone() };
+        Some(forward(&backend, &there))
+    });
+    let name = format!("{}/app@{}", front.address(), image.split('@').nth(1).unwrap());
+    world.succeed(&[&VERIFY[..], &["--key", "key.pub", &name]].concat());
+    assert_eq!(front.take().len(), 6);
+    // Without end it is no answer.
+    let front = Front::new("", |request, _| Some(answer(307, &[("location", request.path())], b"")));
+    let name = format!("{}/app@{}", front.address(), image.split('@').nth(1).unwrap());
+    world.refuse(&[&VERIFY[..], &["--key", "key.pub", &name]].concat(), 1, "without end");
 }
