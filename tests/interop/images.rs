@@ -8,6 +8,7 @@ use countersign_core::KeyType;
 use super::rig::{self, Rig};
 use crate::support;
 use crate::support::registry::{BOTH, Offers, Registry};
+use crate::support::sigstore::Sigstore;
 use crate::support::tokens::{PIN, Rig as _, SoftHsm, TOKEN};
 
 const KEYS: [KeyType; 5] = [KeyType::P256, KeyType::P384, KeyType::P521, KeyType::Rsa2048, KeyType::Ed25519];
@@ -219,6 +220,53 @@ fn a_token_signs_images_and_cosign_verifies_them() {
             let verify = [&VERIFY[..], &["-a", "by=cosign", "--key", &public, &image]].concat();
             let answer = run(&rig, true, &verify);
             assert!(answer.status.success(), "{name}: {}", rig::said(&answer));
+        }
+    }
+}
+
+/// With a log and a timestamp authority: each tool verifies the other's, and other makers' libraries take ours.
+#[test]
+fn witnessed_images_verify_everywhere() {
+    let Some(services) = Sigstore::shared() else { return };
+    let Some(rig) = Rig::new() else { return };
+    let (key, public) = (rig::sealed_by_ours(KeyType::P256), rig::public(KeyType::P256));
+    for offers in BOTH {
+        let Some(registry) = Registry::start(offers) else { return };
+        for by_us in [true, false] {
+            let name = format!("witnessed-{by_us}");
+            let image = format!("{}@{}", registry.name(&name), registry.image(&name, "v1", &name));
+            let witnessed =
+                ["--signing-config", services.signing_config(), "--trusted-root", services.trusted_root()];
+            let sign = [&["sign", "-y", "--key", &key][..], &witnessed, &[&image]].concat();
+            let signed = run(&rig, by_us, &sign);
+            assert!(signed.status.success(), "{offers:?} {name}: {}", rig::said(&signed));
+            // Signed once, with this evidence: there is nothing to do.
+            if by_us {
+                let again = run(&rig, true, &sign);
+                assert!(rig::said(&again).contains("nothing to do"), "{}", rig::said(&again));
+            }
+            for verified_by_us in [true, false] {
+                let verify = [
+                    "verify",
+                    "--key",
+                    &public,
+                    "--trusted-root",
+                    services.trusted_root(),
+                    "--use-signed-timestamps",
+                ];
+                let answer = run(&rig, verified_by_us, &[&verify[..], &[&image]].concat());
+                assert!(
+                    answer.status.success(),
+                    "{offers:?} {name} by us {verified_by_us}: {}",
+                    rig::said(&answer)
+                );
+            }
+            // Without a log there is no proof of one.
+            let bare = format!("{}@{}", registry.name(&name), registry.image(&name, "v2", "bare"));
+            assert!(run(&rig, true, &[&SIGN[..], &["--key", &key, &bare]].concat()).status.success());
+            let verify = ["verify", "--key", &public, "--trusted-root", services.trusted_root(), &bare];
+            let answer = run(&rig, true, &verify);
+            assert_eq!(answer.status.code(), Some(12), "{}", rig::said(&answer));
         }
     }
 }

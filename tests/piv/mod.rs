@@ -2,5 +2,6 @@
 
 mod clients;
 mod commands;
+mod images;
 mod refusals;
 mod world;

@@ -6,6 +6,7 @@ mod conformance;
 mod credentials;
 mod fault_table;
 mod faults;
+mod images;
 mod interop;
 mod refusals;
 
