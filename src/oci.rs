@@ -97,3 +97,6 @@ impl<'a> Registry<'a> {
 pub fn greet(registry: &Registry<'_>, repository: &Repository) -> Result<()> {
     registry.open(repository, Access::Pull).greet()
 }
+
+#[cfg(test)]
+mod tests;
