@@ -12,7 +12,7 @@ use crate::support::sigstore::{Rekor1, Sigstore};
 const KEYS: [KeyType; 5] = [KeyType::P256, KeyType::P384, KeyType::P521, KeyType::Rsa2048, KeyType::Ed25519];
 const LIBRARIES: [&str; 2] = ["sigstore-go", "sigstore-js"];
 
-fn verifier(library: &str) -> Option<PathBuf> {
+pub(super) fn verifier(library: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/rigs").join(library).join("verify");
     if !path.is_file() {
         missing(&format!("the verifier on {library}"));

@@ -1,7 +1,7 @@
 //! Images that one tool signed and the other verifies: in registries with and without lists of referrers, in both layouts, with
 //! every kind of key.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use countersign_core::KeyType;
 
@@ -260,6 +260,23 @@ fn witnessed_images_verify_everywhere() {
                     "{offers:?} {name} by us {verified_by_us}: {}",
                     rig::said(&answer)
                 );
+            }
+            // Another maker's library finds the manifest's digest in the statement. (sigstore-js takes no envelopes that a log
+            // of version 2 holds.)
+            if let (true, Some(program)) = (by_us, super::clients::verifier("sigstore-go")) {
+                let digest = image.split('@').nth(1).unwrap();
+                let manifest = registry.ask("GET", &format!("/v2/{name}/manifests/{digest}"), "", b"").body;
+                rig.write("manifest", &manifest);
+                let bundle = support::stdout(&run(&rig, true, &["download", "signature", &image]));
+                rig.write("downloaded", bundle.as_bytes());
+                let verify = |artifact: &str| {
+                    let mut command = Command::new(&program);
+                    command.args([services.trusted_root(), &public, "downloaded", artifact]);
+                    command.current_dir(rig.path("")).output().expect("it starts")
+                };
+                let answer = verify("manifest");
+                assert!(answer.status.success(), "{offers:?} {name}: {}", rig::said(&answer));
+                assert!(!verify(rig::CHANGED).status.success(), "sigstore-go takes another image");
             }
             // Without a log there is no proof of one.
             let bare = format!("{}@{}", registry.name(&name), registry.image(&name, "v2", "bare"));
