@@ -81,11 +81,15 @@ pub(crate) fn floor(images: &[String]) -> Result<()> {
         let (name, digest) = image.split_once('@').ok_or("an image without digest")?;
         let (address, repository) = name.split_once('/').ok_or("an image without registry")?;
         if connection.is_none() {
-            connection = Some(BufReader::new(TcpStream::connect(address)?));
+            let stream = TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            connection = Some(BufReader::new(stream));
         }
         let stream = connection.as_mut().ok_or("no connection")?;
         let mut get = |path: String| -> Result<serde_json::Value> {
-            write!(stream.get_mut(), "GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: {MANIFEST}\r\n\r\n")?;
+            // In one piece: small pieces would wait for each other's acknowledgement.
+            let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\naccept: {MANIFEST}\r\n\r\n");
+            stream.get_mut().write_all(request.as_bytes())?;
             let (status, body) = read(stream)?;
             if status == 200 {
                 Ok(serde_json::from_slice(&body)?)
