@@ -31,6 +31,7 @@ mod keys_delete;
 mod keys_doctor;
 mod keys_import;
 mod login;
+mod only;
 mod piv_generate;
 mod piv_tool;
 mod pkcs11_tool;
@@ -61,6 +62,7 @@ use crate::output::Output;
 use crate::report::{Destination, Report};
 use flags::global::GlobalFlags;
 use flags::{legacy, not_built, switches};
+use only::Lazy;
 
 /// Signs and verifies software artifacts with the key store you have: files, HSMs, YubiKeys, cloud KMS, Vault, secrets of CI.
 #[derive(Debug, Parser)]
@@ -75,40 +77,40 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Sign(Box<sign::Sign>),
-    Verify(Box<verify::Verify>),
-    Attest(Box<attest::Attest>),
-    VerifyAttestation(Box<verify_attestation::VerifyAttestation>),
-    SignBlob(Box<sign_blob::SignBlob>),
-    VerifyBlob(Box<verify_blob::VerifyBlob>),
-    AttestBlob(Box<attest_blob::AttestBlob>),
-    VerifyBlobAttestation(Box<verify_blob_attestation::VerifyBlobAttestation>),
-    Tree(tree::Tree),
-    Download(download::Download),
-    Attach(Box<attach::Attach>),
-    Clean(clean::Clean),
-    Triangulate(triangulate::Triangulate),
-    Generate(generate::Generate),
-    Login(login::Login),
-    GenerateKeyPair(generate_key_pair::GenerateKeyPair),
-    ImportKeyPair(import_key_pair::ImportKeyPair),
-    Initialize(initialize::Initialize),
-    PublicKey(public_key::PublicKeyCommand),
-    Keys(keys::Keys),
+    Sign(Lazy<sign::Sign>),
+    Verify(Lazy<verify::Verify>),
+    Attest(Lazy<attest::Attest>),
+    VerifyAttestation(Lazy<verify_attestation::VerifyAttestation>),
+    SignBlob(Lazy<sign_blob::SignBlob>),
+    VerifyBlob(Lazy<verify_blob::VerifyBlob>),
+    AttestBlob(Lazy<attest_blob::AttestBlob>),
+    VerifyBlobAttestation(Lazy<verify_blob_attestation::VerifyBlobAttestation>),
+    Tree(Lazy<tree::Tree>),
+    Download(Lazy<download::Download>),
+    Attach(Lazy<attach::Attach>),
+    Clean(Lazy<clean::Clean>),
+    Triangulate(Lazy<triangulate::Triangulate>),
+    Generate(Lazy<generate::Generate>),
+    Login(Lazy<login::Login>),
+    GenerateKeyPair(Lazy<generate_key_pair::GenerateKeyPair>),
+    ImportKeyPair(Lazy<import_key_pair::ImportKeyPair>),
+    Initialize(Lazy<initialize::Initialize>),
+    PublicKey(Lazy<public_key::PublicKeyCommand>),
+    Keys(Lazy<keys::Keys>),
     #[command(name = "pkcs11-tool")]
-    Pkcs11Tool(pkcs11_tool::Pkcs11Tool),
-    PivTool(piv_tool::PivTool),
-    Bundle(bundle_inspect::BundleCommand),
-    Policy(policy_command::PolicyCommand),
-    TrustedRoot(trusted_root::TrustedRootCommand),
-    SigningConfig(signing_config::SigningConfigCommand),
-    Demo(demo::Demo),
-    Env(env_command::EnvCommand),
-    Completion(completion::Completion),
+    Pkcs11Tool(Lazy<pkcs11_tool::Pkcs11Tool>),
+    PivTool(Lazy<piv_tool::PivTool>),
+    Bundle(Lazy<bundle_inspect::BundleCommand>),
+    Policy(Lazy<policy_command::PolicyCommand>),
+    TrustedRoot(Lazy<trusted_root::TrustedRootCommand>),
+    SigningConfig(Lazy<signing_config::SigningConfigCommand>),
+    Demo(Lazy<demo::Demo>),
+    Env(Lazy<env_command::EnvCommand>),
+    Completion(Lazy<completion::Completion>),
     #[command(hide = true)]
-    Conformance(conformance::Conformance),
-    Version(version::Version),
-    Help(help::Help),
+    Conformance(Lazy<conformance::Conformance>),
+    Version(Lazy<version::Version>),
+    Help(Lazy<help::Help>),
 }
 
 /// What a command works with.
@@ -138,7 +140,10 @@ pub fn run(arguments: Vec<OsString>) -> u8 {
     for text in old_spellings {
         early.warning(text);
     }
-    let matches = match command_line(&environment).try_get_matches_from(arguments) {
+    // A first word that is no flag is a command; with flags before it, all are built.
+    let first = arguments.get(1).and_then(|first| first.to_str()).filter(|first| !first.starts_with('-'));
+    let command_line = only::with(first, || command_line(&environment));
+    let matches = match command_line.try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) => return help::end_parsing(&error, &early),
     };
@@ -220,38 +225,38 @@ fn finish(command: Command, mut run: Run<'_>) -> u8 {
 impl Command {
     fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
         match self {
-            Self::Sign(command) => command.execute(run),
-            Self::Verify(command) => command.execute(run),
-            Self::Attest(command) => command.execute(run),
-            Self::VerifyAttestation(command) => command.execute(run),
-            Self::SignBlob(command) => command.execute(run),
-            Self::VerifyBlob(command) => command.execute(run),
-            Self::AttestBlob(command) => command.execute(run),
-            Self::VerifyBlobAttestation(command) => command.execute(run),
-            Self::Tree(command) => command.execute(run),
-            Self::Download(command) => command.execute(run),
-            Self::Attach(command) => command.execute(run),
-            Self::Clean(command) => command.execute(run),
-            Self::Triangulate(command) => command.execute(run),
-            Self::Generate(command) => command.execute(run),
-            Self::Login(command) => command.execute(run),
-            Self::GenerateKeyPair(command) => command.execute(run),
-            Self::ImportKeyPair(command) => command.execute(run),
-            Self::Initialize(command) => command.execute(run),
-            Self::PublicKey(command) => command.execute(run),
-            Self::Keys(command) => command.execute(run),
-            Self::Pkcs11Tool(command) => command.execute(run),
-            Self::PivTool(command) => command.execute(run),
-            Self::Bundle(command) => command.execute(run),
-            Self::Policy(command) => command.execute(run),
-            Self::TrustedRoot(command) => command.execute(run),
-            Self::SigningConfig(command) => command.execute(run),
-            Self::Demo(command) => command.execute(run),
-            Self::Env(command) => command.execute(run),
-            Self::Completion(command) => command.execute(run),
-            Self::Conformance(command) => command.execute(run),
-            Self::Version(command) => command.execute(run),
-            Self::Help(command) => command.execute(run),
+            Self::Sign(command) => command.0.execute(run),
+            Self::Verify(command) => command.0.execute(run),
+            Self::Attest(command) => command.0.execute(run),
+            Self::VerifyAttestation(command) => command.0.execute(run),
+            Self::SignBlob(command) => command.0.execute(run),
+            Self::VerifyBlob(command) => command.0.execute(run),
+            Self::AttestBlob(command) => command.0.execute(run),
+            Self::VerifyBlobAttestation(command) => command.0.execute(run),
+            Self::Tree(command) => command.0.execute(run),
+            Self::Download(command) => command.0.execute(run),
+            Self::Attach(command) => command.0.execute(run),
+            Self::Clean(command) => command.0.execute(run),
+            Self::Triangulate(command) => command.0.execute(run),
+            Self::Generate(command) => command.0.execute(run),
+            Self::Login(command) => command.0.execute(run),
+            Self::GenerateKeyPair(command) => command.0.execute(run),
+            Self::ImportKeyPair(command) => command.0.execute(run),
+            Self::Initialize(command) => command.0.execute(run),
+            Self::PublicKey(command) => command.0.execute(run),
+            Self::Keys(command) => command.0.execute(run),
+            Self::Pkcs11Tool(command) => command.0.execute(run),
+            Self::PivTool(command) => command.0.execute(run),
+            Self::Bundle(command) => command.0.execute(run),
+            Self::Policy(command) => command.0.execute(run),
+            Self::TrustedRoot(command) => command.0.execute(run),
+            Self::SigningConfig(command) => command.0.execute(run),
+            Self::Demo(command) => command.0.execute(run),
+            Self::Env(command) => command.0.execute(run),
+            Self::Completion(command) => command.0.execute(run),
+            Self::Conformance(command) => command.0.execute(run),
+            Self::Version(command) => command.0.execute(run),
+            Self::Help(command) => command.0.execute(run),
         }
     }
 }

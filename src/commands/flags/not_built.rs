@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use countersign_core::error::{Error, ErrorKind};
 
 use super::legacy::ALIASES;
+use crate::commands::only;
 use crate::exit::Failure;
 
 /// Commands without any part built, groups by their first word.
@@ -49,7 +50,8 @@ const FLAGS: &[(&str, &[&str], &[&str])] = &[
 
 /// Adds the rows to the command line, hidden from help.
 pub fn add(command: Command) -> Command {
-    let command = FLAGS.iter().fold(command, |command, (name, valued, switches)| {
+    let wanted = FLAGS.iter().filter(|(name, ..)| only::is_wanted(name));
+    let command = wanted.fold(command, |command, (name, valued, switches)| {
         command.mut_subcommand(name, |subcommand| {
             let flags =
                 valued.iter().map(|flag| (flag, false)).chain(switches.iter().map(|flag| (flag, true)));
