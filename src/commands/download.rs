@@ -94,9 +94,8 @@ impl Image {
         let (reference, image) = self.resolved(&place, platform)?;
         let remote = place.beside(&reference, Access::Pull);
         let search = Search { image: &image, kind, threads: THREADS, max_layer_bytes: place.max_layer_bytes };
-        let ending = if kind == Kind::Signature { Ending::Signatures } else { Ending::Attestations };
         let mut found = search.bundles(&remote)?;
-        found.extend(search.tags(&remote, &place.tag(ending, &image))?);
+        found.extend(search.tags(&remote, &place.tag(Ending::of(kind), &image))?);
         // An image's signature is a statement too, and no attestation.
         found.retain(|one| kind == Kind::Signature || !is_signature(one));
         if found.is_empty() {

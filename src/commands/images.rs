@@ -191,13 +191,7 @@ impl ImageFlags {
         context: &OpenContext<'_>,
     ) -> Outcome {
         let remote = place.beside(&image.reference, Access::Pull);
-        let tag = |kind| {
-            let ending = match kind {
-                Kind::Signature => Ending::Signatures,
-                Kind::Attestation(_) => Ending::Attestations,
-            };
-            place.tag(ending, &image.digest)
-        };
+        let tag = |kind| place.tag(Ending::of(kind), &image.digest);
         let search = |kind| Search {
             image: &image.digest,
             kind,

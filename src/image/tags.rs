@@ -7,7 +7,7 @@ use countersign_core::Digest;
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::{Found, Layout};
+use super::{Found, Kind, Layout};
 use crate::bundle::{Bundle, LegacyBundle};
 use crate::json;
 use crate::oci::manifest::{Annotations, Content, DOCKER_MANIFEST, Descriptor, OCI_MANIFEST};
@@ -46,6 +46,14 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// Where the older layout keeps what is looked for.
+    pub fn of(kind: Kind<'_>) -> Self {
+        match kind {
+            Kind::Signature => Self::Signatures,
+            Kind::Attestation(_) => Self::Attestations,
+        }
+    }
+
     /// The tag.
     pub fn tag(self, image: &Digest) -> String {
         let ending = match self {

@@ -151,12 +151,7 @@ impl One<'_, '_> {
         self.key.witnesses.accept(algorithm)?;
         match self.what {
             What::Signature { annotations, identity, payload, .. } => {
-                let own = self.place.repository_of(&job.reference).to_string();
-                let own = if own == job.reference.repository.to_string() {
-                    own
-                } else {
-                    job.reference.repository.to_string()
-                };
+                let own = job.reference.repository.to_string();
                 let claims = match payload {
                     Some(payload) => self.given(payload, job)?,
                     None => claims(identity.unwrap_or(&own), &job.digest, annotations),
@@ -263,13 +258,7 @@ impl One<'_, '_> {
         let search = Search { image, kind, threads: 4, max_layer_bytes };
         let found = match is_bundle {
             true => search.bundles(remote)?,
-            false => {
-                let ending = match kind {
-                    Kind::Signature => Ending::Signatures,
-                    Kind::Attestation(_) => Ending::Attestations,
-                };
-                search.tags(remote, &self.place.tag(ending, image))?
-            }
+            false => search.tags(remote, &self.place.tag(Ending::of(kind), image))?,
         };
         let Ok(wanted) = Statement::parse(statement) else { return Ok(false) };
         let policy = Policy {
