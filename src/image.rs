@@ -1,12 +1,15 @@
 //! Signatures and attestations of images, as Cosign and the clusters' verifiers lay them out in a registry.
 //!
 //! Two layouts are in use. Since Cosign 3 a signature is a Sigstore bundle around an in-toto statement, in a manifest that
-//! refers to the image ([`bundles`]). Before, it was a layer of an image under a tag made of the digest ([`tags`]). No verifier
-//! reads both (`docs/formats.md`). [`find`] reads them, [`mod@write`] writes them; what they are worth `verify` decides.
+//! refers to the image ([`bundles`]). Before, it was a layer of an image under a tag made of the digest ([`tags`]), or, with an
+//! experimental flag, of an artifact that refers to the image ([`artifacts`]). No verifier reads all (`docs/formats.md`). [`find`] reads them, [`mod@write`] writes them; what they are worth `verify` decides.
 
+pub mod artifacts;
 pub mod beside;
+pub mod budget;
 pub mod bundles;
 pub mod find;
+pub mod local;
 pub mod tags;
 pub mod write;
 
@@ -14,7 +17,7 @@ use countersign_core::Digest;
 use countersign_core::error::{Error, ErrorKind, Result};
 
 use crate::oci::manifest::{DOCKER_LIST, OCI_INDEX};
-use crate::oci::{Descriptor, Manifest, Reference, Remote};
+use crate::oci::{Descriptor, Manifest, Reference, Remote, Source};
 use crate::verify::Material;
 
 /// Images in one index, and indexes in indexes.
@@ -26,8 +29,8 @@ const MAX_DEPTH: usize = 4;
 pub enum Layout {
     /// A bundle in a manifest that refers to the image.
     Bundle,
-    /// A layer under the image's tag.
-    Tag,
+    /// A layer of an image under the image's tag, or of an artifact that refers to the image.
+    Layer,
 }
 
 /// What is looked for.
@@ -69,7 +72,7 @@ pub fn resolve(remote: &Remote<'_>, reference: &Reference) -> Result<Digest> {
 ///
 /// # Errors
 /// Those of the registry; [`ErrorKind::Unsupported`] for indexes in indexes beyond what anybody builds.
-pub fn platforms(remote: &Remote<'_>, whole: &Manifest) -> Result<Vec<Descriptor>> {
+pub fn platforms(source: &dyn Source, whole: &Manifest) -> Result<Vec<Descriptor>> {
     let mut found = vec![whole.as_subject()];
     let mut left: Vec<(usize, Manifest)> = vec![(0, whole.clone())];
     while let Some((depth, index)) = left.pop() {
@@ -83,13 +86,14 @@ pub fn platforms(remote: &Remote<'_>, whole: &Manifest) -> Result<Vec<Descriptor
             if found.len() > MAX_IMAGES || depth > MAX_DEPTH {
                 return Err(Error::new(
                     ErrorKind::Unsupported,
-                    format!("cannot go through {}", remote.repository()),
+                    format!("cannot go through {}", source.name_of(&whole.digest.to_string())),
                 )
                 .why(format!("the index leads to more than {MAX_IMAGES} images, or {MAX_DEPTH} deep")));
             }
             if [OCI_INDEX, DOCKER_LIST].contains(&part.media_type.as_str()) {
-                let name = remote.repository().at(&digest);
-                left.push((depth + 1, fetch(remote, &name)?));
+                let part =
+                    source.manifest(&part.digest)?.ok_or_else(|| missing(&source.name_of(&part.digest)))?;
+                left.push((depth + 1, part));
             }
         }
     }
@@ -101,9 +105,11 @@ pub fn platforms(remote: &Remote<'_>, whole: &Manifest) -> Result<Vec<Descriptor
 /// # Errors
 /// As those of [`resolve`].
 pub fn fetch(remote: &Remote<'_>, reference: &Reference) -> Result<Manifest> {
-    remote.manifest(&reference.wanted())?.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("cannot find {reference}"))
-            .why("the registry has no such image")
-            .hint("check its name; it may also be one that only who logs in may see")
-    })
+    remote.manifest(&reference.wanted())?.ok_or_else(|| missing(&reference.to_string()))
+}
+
+fn missing(name: &str) -> Error {
+    Error::new(ErrorKind::NotFound, format!("cannot find {name}"))
+        .why("there is no such image")
+        .hint("check its name; it may also be one that only who logs in may see")
 }

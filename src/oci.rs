@@ -1,7 +1,7 @@
 //! Images and artifacts in registries (OCI distribution specification 1.1): names, manifests, blobs, referrers, and who we
 //! are there.
 //!
-//! A [`Registry`] opens a [`Remote`] for a repository; everything that is read is held against its digest before it is used.
+//! A [`Registry`] opens a [`Remote`] for a repository, an [`ImageLayout`] reads images in files, and both are a [`Source`]; everything that is read is held against its digest before it is used.
 //! What a signature looks like in a registry is `image`'s matter.
 
 mod blob;
@@ -9,12 +9,14 @@ mod challenge;
 pub mod credentials;
 mod errors;
 mod host;
+pub mod layout;
 pub mod manifest;
 mod merge;
 mod options;
 pub mod reference;
 mod referrers;
 mod remote;
+mod source;
 mod token;
 
 use std::collections::BTreeMap;
@@ -26,11 +28,13 @@ use countersign_core::error::Result;
 
 use host::Host;
 pub use host::REALMS;
+pub use layout::ImageLayout;
 pub use manifest::{Descriptor, Manifest};
 pub use options::{Identity, Options};
 pub use reference::{Reference, Repository};
 pub use referrers::{Referrers, fallback_tag};
 pub use remote::Remote;
+pub use source::Source;
 
 /// The environment variables that are read here.
 pub const VARIABLES: &[Variable] = &[Variable {

@@ -11,12 +11,12 @@ use serde_json::Value;
 
 use super::Run;
 use super::flags::key::PasswordFlags;
-use super::flags::registry::{Place, RegistryFlags};
+use super::flags::registry::{Place, Referrers, RegistryFlags};
 use super::sign_images::now;
 use crate::exit::Failure;
 use crate::image::tags::{self, Ending, Layer};
 use crate::image::write::claims;
-use crate::image::{bundles, fetch};
+use crate::image::{artifacts, bundles, fetch};
 use crate::json;
 use crate::oci::manifest::Annotations;
 use crate::oci::{Access, Manifest, Reference};
@@ -110,9 +110,9 @@ struct Sbom {
     #[arg(long, value_name = "FORMAT", default_value = "", hide_default_value = true)]
     input_format: String,
 
-    /// Where it goes: under the image's tag
-    #[arg(long, value_name = "MODE", value_parser = ["legacy"], hide = true)]
-    registry_referrers_mode: Option<String>,
+    /// Where it goes: under a tag made of the image's digest, or with oci-1-1 into an artifact that refers to the image
+    #[arg(long, value_name = "MODE", default_value = "legacy")]
+    registry_referrers_mode: Referrers,
 
     #[command(flatten)]
     registry: RegistryFlags,
@@ -303,7 +303,13 @@ impl Sbom {
         let target = Target::new(&self.image, &self.registry, &context)?;
         run.warning("an SBOM attached so is not signed: attest --type spdxjson or cyclonedx signs it");
         let layer = Layer { media_type, content, annotations: Annotations::new() };
-        target.append(run, Ending::Sboms, &layer, true)
+        if self.registry_referrers_mode == Referrers::Tags {
+            return target.append(run, Ending::Sboms, &layer, true);
+        }
+        let remote = target.place.beside(&target.reference, Access::Push);
+        let digest = artifacts::attach(&remote, &layer, artifacts::SBOM, &target.manifest.as_subject())?;
+        run.output.note(format!("Wrote it for {} to {}@{digest}", self.image, remote.repository()));
+        Ok(())
     }
 }
 

@@ -11,10 +11,11 @@ use super::Run;
 use super::flags::key::PasswordFlags;
 use super::flags::registry::{Place, RegistryFlags};
 use crate::exit::{self, Failure};
+use crate::image::budget::{Budget, Kept};
 use crate::image::find::Search;
 use crate::image::tags::{self, Ending};
-use crate::image::{Found, Kind, Layout, fetch, resolve};
-use crate::oci::{Access, Reference, Remote};
+use crate::image::{Found, Kind, Layout, artifacts, fetch, resolve};
+use crate::oci::{Access, Manifest, Reference, Remote};
 use crate::verify::SIGNATURE;
 
 /// Objects fetched at once.
@@ -93,9 +94,12 @@ impl Image {
         let place = self.registry.place(&world.context())?;
         let (reference, image) = self.resolved(&place, platform)?;
         let remote = place.beside(&reference, Access::Pull);
-        let search = Search { image: &image, kind, threads: THREADS, max_layer_bytes: place.max_layer_bytes };
-        let mut found = search.bundles(&remote)?;
-        found.extend(search.tags(&remote, &place.tag(Ending::of(kind), &image))?);
+        let (budget, kept) = (Budget::default(), Kept::default());
+        let max_layer_bytes = place.max_layer_bytes;
+        let search = Search { image: &image, kind, threads: THREADS, max_layer_bytes, budget: &budget };
+        let keep = |found| kept.keep(found);
+        let mut found = search.referrers(&remote, &keep)?;
+        found.extend(search.tags(&remote, &place.tag(Ending::of(kind), &image), &keep)?);
         // An image's signature is a statement too, and no attestation.
         found.retain(|one| kind == Kind::Signature || !is_signature(one));
         if found.is_empty() {
@@ -108,7 +112,7 @@ impl Image {
                 continue;
             }
             match (one.layout, kind) {
-                (Layout::Tag, Kind::Signature) => run.output.line(older(&one)?.to_string())?,
+                (Layout::Layer, Kind::Signature) => run.output.line(older(&one)?.to_string())?,
                 _ => run.output.line(String::from_utf8_lossy(&one.content).trim_end())?,
             }
         }
@@ -120,12 +124,17 @@ impl Image {
         let place = self.registry.place(&world.context())?;
         let (reference, image) = self.resolved(&place, platform)?;
         let remote = place.beside(&reference, Access::Pull);
-        let manifest = remote.manifest(&place.tag(Ending::Sboms, &image))?;
-        let Some(manifest) = manifest else { return Err(nothing(&self.image, "SBOM")) };
+        let mut found: Vec<_> = remote.manifest(&place.tag(Ending::Sboms, &image))?.into_iter().collect();
+        if found.is_empty() {
+            found = artifacts::sboms(&remote, &image)?;
+        }
+        if found.is_empty() {
+            return Err(nothing(&self.image, "SBOM"));
+        }
         run.warning(
             "an SBOM of the older layout is not signed: anybody who may write there may have changed it",
         );
-        for layer in manifest.layers() {
+        for layer in found.iter().flat_map(Manifest::layers) {
             run.output.note(format!("Found SBOM of media type: {}", layer.media_type));
             run.output.bytes(&remote.blob(layer, place.max_layer_bytes)?)?;
         }
@@ -174,7 +183,11 @@ fn nothing(image: &str, what: &str) -> Failure {
 }
 
 fn is_signature(one: &Found) -> bool {
-    let statement = one.material.as_ref().ok().and_then(|material| material.envelope.as_ref());
+    let material = one.material.as_ref().ok();
+    if material.is_some_and(|material| material.claims.is_some()) {
+        return true;
+    }
+    let statement = material.and_then(|material| material.envelope.as_ref());
     let statement = statement.and_then(|envelope| crate::verify::Statement::parse(&envelope.payload).ok());
     statement.is_some_and(|statement| statement.predicate_type == SIGNATURE)
 }

@@ -1,6 +1,11 @@
 //! What `verify` and `verify-attestation` share: which images, how they are found, and what becomes of each.
 
-use std::collections::BTreeMap;
+mod given;
+mod judging;
+mod refused;
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use countersign_core::error::ErrorKind;
@@ -9,20 +14,22 @@ use countersign_core::{Algorithm, Digest, HashAlgorithm, OpenContext};
 use super::Run;
 use super::flags::key::parse_algorithm;
 use super::flags::registry::{Place, RegistryFlags};
-use super::judge::{Accepted, Judged, SignerFlags, Verdict, decide, item};
+use super::judge::{Accepted, Judged, SignerFlags, Verdict, item};
 use super::verify_blob::parse_hash;
 use crate::artifact::Artifact;
 use crate::batch;
 use crate::exit::{self, FAILURE, Failure};
+use crate::image::budget::Kept;
 use crate::image::find::Search;
+use crate::image::local::Local;
 use crate::image::tags::Ending;
 use crate::image::{Found, Kind, fetch, platforms, resolve};
-use crate::oci::{Access, Reference};
-use crate::services::look_up::look_up;
-use crate::verify::{Check, Material, Policy, Proven};
+use crate::oci::{Access, Descriptor, Manifest, Reference, Repository, Source};
+use crate::verify::{Material, Proven};
+pub(crate) use given::Detached;
+use given::Given;
+use judging::{Judging, Taken, by_policy, together};
 
-/// Refusals named when none of an image's signatures passes.
-const MAX_REASONS: usize = 6;
 /// Images verified at once.
 const IMAGES: usize = 16;
 
@@ -38,6 +45,11 @@ pub(crate) struct ImageFlags {
 
     #[command(flatten)]
     pub(crate) registry: RegistryFlags,
+
+    /// The images are files: directories or archives in OCI's image layout, as cosign save writes them; PATH:NAME or PATH@DIGEST
+    /// where there are several in one
+    #[arg(long)]
+    pub(crate) local_image: bool,
 
     /// Verify every image of an index too, each for itself
     #[arg(long, short = 'r')]
@@ -67,6 +79,18 @@ pub(crate) struct ImageFlags {
     #[arg(long, value_name = "COUNT", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) max_workers: u16,
 
+    /// The signer's certificate, where it does not stand beside the signature: PEM, DER or base64 of either
+    #[arg(long, alias = "cert", value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+
+    /// What a log of certificates said of that one, where it does not stand in it: the log's JSON (RFC 6962 4.1)
+    #[arg(long, value_name = "FILE", requires = "certificate")]
+    pub(crate) sct: Option<PathBuf>,
+
+    /// Taken as in Cosign: what refers to an image is always looked at
+    #[arg(long, hide = true)]
+    pub(crate) experimental_oci11: bool,
+
     /// Take bundles with more than the signer's own certificate; only that one is used
     #[arg(long, hide = true)]
     pub(crate) allow_certificate_chain: bool,
@@ -75,7 +99,7 @@ pub(crate) struct ImageFlags {
 /// What a statement must satisfy beyond its type; gives what that proves.
 pub(crate) type Asked<'a> = dyn Fn(&Material, &OpenContext<'_>) -> Result<Vec<String>, Failure> + Sync + 'a;
 /// Tells of an image that passed.
-pub(crate) type Tell<'a> = dyn Fn(&Run<'_>, &Image, &[Passed]) -> Result<(), Failure> + 'a;
+pub(crate) type Tell<'a> = dyn Fn(&Run<'_>, &Image<'_>, &[Passed]) -> Result<(), Failure> + 'a;
 
 /// What is demanded beside the signer.
 pub(crate) struct Demand<'a> {
@@ -83,6 +107,10 @@ pub(crate) struct Demand<'a> {
     pub(crate) predicate_type: &'a str,
     pub(crate) annotations: &'a [(String, String)],
     pub(crate) asked: &'a Asked<'a>,
+    /// A signature that is not taken from the registry.
+    pub(crate) detached: Option<Detached>,
+    /// Whether the images' SBOMs are meant, in place of the images.
+    pub(crate) of_sboms: bool,
 }
 
 /// A signature that passed.
@@ -93,11 +121,14 @@ pub(crate) struct Passed {
 }
 
 /// One image, by its digest.
-pub(crate) struct Image {
+pub(crate) struct Image<'a> {
     /// As the user calls it; of an index's part, by its digest.
     pub(crate) name: String,
-    pub(crate) reference: Reference,
     pub(crate) digest: Digest,
+    /// Where its signatures lie.
+    source: Arc<dyn Source + 'a>,
+    /// Where it lies, where that is a registry.
+    repository: Option<Repository>,
 }
 
 type Outcome = Result<Vec<Passed>, Failure>;
@@ -113,11 +144,12 @@ impl ImageFlags {
         let accepted = self.signer.accepted(run, true)?;
         let world = self.signer.password.world(run, false);
         let place = self.registry.place(&world.context())?;
-        let images = self.images(run, &place)?;
+        let given = Given::read(self, demand, run.global.deadline())?;
+        let images = self.images(run, &place, demand)?;
         let workers = IMAGES.min(images.len());
         let outcomes = batch::run(&images, workers, &|| false, &|image| {
             let world = self.signer.password.world(run, false);
-            self.verify(&accepted, &place, image, demand, &world.context())
+            self.verify(&accepted, &place, (image, &given), demand, &world.context())
         });
         let (total, mut failed, mut last, mut versions) = (images.len(), Vec::new(), None, None);
         for (image, outcome) in images.iter().zip(outcomes.into_iter().flatten()) {
@@ -153,271 +185,132 @@ impl ImageFlags {
     }
 
     /// The images by their digests, with the parts of an index where they are wanted.
-    fn images(&self, run: &Run<'_>, place: &Place<'_>) -> Result<Vec<Image>, Failure> {
-        let references: Vec<_> =
-            self.images.iter().map(|name| Reference::parse(name)).collect::<Result<_, _>>()?;
-        let resolved = batch::run(&references, IMAGES, &|| false, &|reference| {
-            let remote = place.image(reference, Access::Pull);
-            let not_there = |error: countersign_core::Error| no_image(reference, error);
-            if !self.recursive {
-                return Ok(vec![resolve(&remote, reference).map_err(not_there)?]);
-            }
-            let whole = fetch(&remote, reference).map_err(not_there)?;
-            let parts = platforms(&remote, &whole)?;
-            Ok::<_, Failure>(parts.iter().map(|part| part.digest()).collect::<Result<_, _>>()?)
+    fn images<'a>(
+        &self,
+        run: &Run<'_>,
+        place: &Place<'a>,
+        demand: &Demand<'_>,
+    ) -> Result<Vec<Image<'a>>, Failure> {
+        let found = batch::run(&self.images, IMAGES, &|| false, &|name| match self.local_image {
+            true => self.in_files(name, run),
+            false => self.in_registry(name, run, place, demand.of_sboms),
         });
-        let mut images: Vec<Image> = Vec::new();
-        for ((reference, digests), name) in
-            references.iter().zip(resolved.into_iter().flatten()).zip(&self.images)
-        {
-            for (number, digest) in digests?.into_iter().enumerate() {
-                let at = reference.repository.at(&digest);
-                let name = if number == 0 { name.clone() } else { at.to_string() };
-                if reference.digest.is_none() && number == 0 {
-                    run.output.debug(format!("{reference} is {digest}"));
-                }
-                images.push(Image { name, reference: at, digest });
-            }
+        let found = found.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().flatten().collect())
+    }
+
+    fn in_registry<'a>(
+        &self,
+        name: &str,
+        run: &Run<'_>,
+        place: &Place<'a>,
+        of_sbom: bool,
+    ) -> Result<Vec<Image<'a>>, Failure> {
+        let mut reference = Reference::parse(name)?;
+        if of_sbom {
+            reference = place.sbom(&reference)?;
         }
-        Ok(images)
+        let remote = place.image(&reference, Access::Pull);
+        let not_there = |error: countersign_core::Error| no_image(&reference, error);
+        let digests = match self.recursive {
+            false => vec![resolve(&remote, &reference).map_err(not_there)?],
+            true => digests(&remote, &fetch(&remote, &reference).map_err(not_there)?)?,
+        };
+        if let (None, Some(digest)) = (reference.digest, digests.first()) {
+            run.output.debug(format!("{reference} is {digest}"));
+        }
+        let source: Arc<dyn Source + 'a> = Arc::new(place.beside(&reference, Access::Pull));
+        let called = |digest: &Digest| reference.repository.at(digest).to_string();
+        Ok(Image::all(name, &digests, &source, Some(&reference.repository), &called))
+    }
+
+    fn in_files<'a>(&self, name: &str, run: &Run<'_>) -> Result<Vec<Image<'a>>, Failure> {
+        let local = Local::open(name, run.global.deadline())?;
+        let digests = match self.recursive {
+            false => vec![local.manifest.digest],
+            true => digests(&local, &local.manifest)?,
+        };
+        run.output.debug(format!("{name} is {}", local.manifest.digest));
+        let source: Arc<dyn Source> = Arc::new(local);
+        Ok(Image::all(name, &digests, &source, None, &|digest| source.name_of(&digest.to_string())))
     }
 
     fn verify(
         &self,
         accepted: &Accepted,
         place: &Place<'_>,
-        image: &Image,
+        (image, given): (&Image<'_>, &Given<'_>),
         demand: &Demand<'_>,
         context: &OpenContext<'_>,
     ) -> Outcome {
-        let remote = place.beside(&image.reference, Access::Pull);
+        let judging = Judging { flags: self, accepted, image, given, demand, context };
+        if let Some(found) = given.detached(image)? {
+            return judging.outcome(vec![judging.judge(found)?]);
+        }
+        let source = &*image.source;
         let tag = |kind| place.tag(Ending::of(kind), &image.digest);
         let search = |kind| Search {
             image: &image.digest,
             kind,
             threads: usize::from(self.max_workers),
             max_layer_bytes: place.max_layer_bytes,
+            budget: &given.budget,
         };
         if let Some((policy, trust)) = accepted.policy() {
             // A policy may speak of signatures and attestations alike, and of several of them.
-            let mut found = Vec::new();
+            let (mut found, kept) = (Vec::new(), Kept::default());
+            let keep = |found| kept.keep(found);
             if self.new_bundle_format {
-                found.extend(search(Kind::Attestation(None)).bundles(&remote)?);
+                found.extend(search(Kind::Attestation(None)).referrers(source, &keep)?);
             }
             for kind in [Kind::Signature, Kind::Attestation(None)] {
-                found.extend(search(kind).tags(&remote, &tag(kind))?);
+                found.extend(search(kind).tags(source, &tag(kind), &keep)?);
             }
             return by_policy(policy, trust, image, found, context);
         }
-        let mut judging = Judging {
-            flags: self,
-            accepted,
-            image,
-            demand,
-            context,
-            passed: Vec::new(),
-            refused: Refused::default(),
-        };
+        let judge = |found| judging.judge(found);
+        let mut taken = Vec::new();
         if self.new_bundle_format {
-            for found in search(demand.kind).bundles(&remote)? {
-                judging.take(found)?;
-            }
+            taken =
+                search(demand.kind).referrers(source, &judge)?.into_iter().collect::<Result<Vec<_>, _>>()?;
         }
         // The older layout is read where nothing newer passes: a deliberate second look, never in place of an error.
-        if judging.passed.is_empty() {
-            for found in search(demand.kind).tags(&remote, &tag(demand.kind))? {
-                judging.take(found)?;
-            }
+        if !taken.iter().any(|taken| matches!(taken, Taken::Passed(_))) {
+            let older = search(demand.kind).tags(source, &tag(demand.kind), &judge)?;
+            taken.extend(older.into_iter().collect::<Result<Vec<_>, _>>()?);
         }
-        match judging.passed.is_empty() {
-            true => Err(judging.refused.failure(image, demand)),
-            false => Ok(judging.passed),
-        }
+        judging.outcome(taken)
     }
 }
 
-/// One image under judgement.
-struct Judging<'a> {
-    flags: &'a ImageFlags,
-    accepted: &'a Accepted,
-    image: &'a Image,
-    demand: &'a Demand<'a>,
-    context: &'a OpenContext<'a>,
-    passed: Vec<Passed>,
-    refused: Refused,
-}
-
-impl Judging<'_> {
-    /// Judges one of what was found.
-    fn take(&mut self, found: Found) -> Result<(), Failure> {
-        let Self { flags, accepted, image, demand, context, .. } = *self;
-        let mut material = match &found.material {
-            Ok(material) => material.clone(),
-            Err(error) => {
-                self.refused.unreadable(&found.place, error);
-                return Ok(());
-            }
+impl<'a> Image<'a> {
+    /// The first is called as the user does, the others by their digests.
+    fn all(
+        name: &str,
+        digests: &[Digest],
+        source: &Arc<dyn Source + 'a>,
+        repository: Option<&Repository>,
+        called: &dyn Fn(&Digest) -> String,
+    ) -> Vec<Self> {
+        let one = |(number, digest): (usize, &Digest)| Self {
+            name: if number == 0 { name.to_owned() } else { called(digest) },
+            digest: *digest,
+            source: Arc::clone(source),
+            repository: repository.cloned(),
         };
-        let artifact = image.artifact();
-        if let (Some(url), true, false) =
-            (&flags.rekor_url, material.entries.is_empty(), flags.signer.trust.offline)
-        {
-            let beside = material.certificate.as_ref().map(|one| one.public_key().clone());
-            if let Some(key) = accepted.key().cloned().or(beside) {
-                material.entries = look_up(url, &material, &artifact, &key, context)?;
-            }
-        }
-        let policy = flags.signer.policy(accepted);
-        let policy = Policy {
-            algorithm: flags
-                .signing_algorithm
-                .or(policy.algorithm.filter(|_| flags.signature_digest_algorithm.is_none())),
-            hash: flags.signature_digest_algorithm,
-            predicate_type: Some(demand.predicate_type),
-            subject: flags.check_claims,
-            annotations: demand.annotations,
-            ..policy
-        };
-        let decided = decide(&artifact, &material, &policy, accepted, context.deadline);
-        let decided = decided.and_then(|decided| Ok((decided, (demand.asked)(&material, context)?)));
-        match decided {
-            Ok(((proven, digests), more)) => {
-                let judged = Judged {
-                    algorithm: Some(proven.algorithm),
-                    proven: proven.proven.iter().cloned().chain(more).collect(),
-                    not_proven: proven.not_proven.clone(),
-                    digests,
-                };
-                self.passed.push(Passed { found, proven: Some(proven), judged });
-                Ok(())
-            }
-            Err(Failure::Refused { refusal, .. }) => {
-                self.refused.by(&found.place, &refusal);
-                Ok(())
-            }
-            Err(other) => Err(other),
-        }
+        digests.iter().enumerate().map(one).collect()
     }
-}
 
-impl Image {
     /// The image as the engine knows it: by its digest.
     fn artifact(&self) -> Artifact {
         Artifact::Digest(self.digest.algorithm(), self.digest.bytes().to_vec())
     }
 }
 
-fn by_policy(
-    policy: &super::by_policy::PolicyInForce,
-    trust: &crate::verify::Trust,
-    image: &Image,
-    found: Vec<Found>,
-    context: &OpenContext<'_>,
-) -> Outcome {
-    let artifact = image.artifact();
-    let mut materials = Vec::new();
-    for one in &found {
-        if let Ok(material) = &one.material {
-            materials.push((one.place.clone(), material.clone()));
-        }
-    }
-    if materials.is_empty() {
-        return Err(Refused::default().nothing(image, "signature or attestation"));
-    }
-    match policy.judge(&artifact, &materials, trust, context) {
-        Ok(judged) => {
-            let first = found.into_iter().find(|one| one.material.is_ok());
-            Ok(first
-                .into_iter()
-                .map(|found| Passed { found, proven: None, judged: judged.clone() })
-                .collect())
-        }
-        Err(Failure::Refused { refusal, .. }) => Err(Failure::Image {
-            code: exit::NO_MATCHING_SIGNATURE,
-            message: format!("cannot verify {}: {refusal}", image.name),
-            hint: refusal.hint(),
-        }),
-        Err(other) => Err(other),
-    }
-}
-
-/// What is known of an image by all signatures that passed, each fact once.
-fn together(passed: &[Passed]) -> Judged {
-    let mut all = passed.first().map(|one| one.judged.clone()).unwrap_or_default();
-    for one in passed.iter().skip(1) {
-        all.proven.extend(one.judged.proven.iter().cloned());
-        all.not_proven.extend(one.judged.not_proven.iter().cloned());
-    }
-    for facts in [&mut all.proven, &mut all.not_proven] {
-        let mut seen = std::collections::HashSet::new();
-        facts.retain(|fact| seen.insert(fact.clone()));
-    }
-    all
-}
-
-/// Why an image's signatures did not pass.
-#[derive(Default)]
-struct Refused {
-    reasons: Vec<String>,
-    /// How often each check refused.
-    checks: BTreeMap<&'static str, usize>,
-    hint: Option<String>,
-    /// What could not be fetched: then nobody knows what there is.
-    failure: Option<String>,
-}
-
-impl Refused {
-    fn by(&mut self, place: &str, refusal: &crate::verify::Refusal) {
-        *self.checks.entry(refusal.check()).or_default() += 1;
-        self.hint = self.hint.take().or_else(|| refusal.hint());
-        self.reasons.push(format!("{place}: {refusal}"));
-    }
-
-    fn unreadable(&mut self, place: &str, error: &countersign_core::Error) {
-        if !matches!(error.kind(), ErrorKind::Integrity | ErrorKind::Unsupported) {
-            self.failure = Some(error.to_string());
-        }
-        self.reasons.push(format!("{place}: {error}"));
-    }
-
-    fn failure(mut self, image: &Image, demand: &Demand<'_>) -> Failure {
-        let what = match demand.kind {
-            Kind::Signature => "signature",
-            Kind::Attestation(_) => "attestation",
-        };
-        if self.reasons.is_empty() {
-            return self.nothing(image, what);
-        }
-        let more = self.reasons.len().saturating_sub(MAX_REASONS);
-        self.reasons.truncate(MAX_REASONS);
-        if more > 0 {
-            self.reasons.push(format!("and {more} more"));
-        }
-        let without_certificate = self.checks.get(Check::Certificate.name()).copied().unwrap_or_default();
-        let is_all = without_certificate > 0 && self.checks.len() == 1 && self.failure.is_none();
-        let code = match (&self.failure, is_all) {
-            (Some(_), _) => FAILURE,
-            (None, true) => exit::NO_CERTIFICATE,
-            (None, false) => exit::NO_MATCHING_SIGNATURE,
-        };
-        Failure::Image {
-            code,
-            message: format!(
-                "cannot verify {}: no matching {what}s: {}",
-                image.name,
-                self.reasons.join("; ")
-            ),
-            hint: self.hint,
-        }
-    }
-
-    fn nothing(self, image: &Image, what: &str) -> Failure {
-        Failure::Image {
-            code: exit::NO_SIGNATURE,
-            message: format!("cannot verify {}: no {what}s found", image.name),
-            hint: Some(format!("countersign tree {} shows what is there", image.reference)),
-        }
-    }
+/// An image and everything in it, by digests.
+fn digests(source: &dyn Source, whole: &Manifest) -> Result<Vec<Digest>, Failure> {
+    let parts = platforms(source, whole)?;
+    Ok(parts.iter().map(Descriptor::digest).collect::<Result<_, _>>()?)
 }
 
 /// A tag that is not there has a code of its own.

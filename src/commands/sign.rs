@@ -7,12 +7,13 @@ use countersign_core::bounded;
 use countersign_core::error::Error;
 
 use super::Run;
+use super::flags::registry::Referrers;
 use super::sign_images::{Format, SignImagesFlags, What};
-use super::verify::parse_annotations;
+use super::verify::{Attachment, parse_annotations};
 use crate::exit::Failure;
 
 /// The largest claims read from a file.
-const MAX_CLAIMS_BYTES: u64 = 1024 * 1024;
+pub(super) const MAX_CLAIMS_BYTES: u64 = 1024 * 1024;
 
 /// Sign images and write the signatures into their registries
 #[derive(Debug, Args)]
@@ -39,6 +40,14 @@ pub(crate) struct Sign {
     /// In the older layout: write the claims to this file
     #[arg(long, value_name = "FILE")]
     output_payload: Option<PathBuf>,
+
+    /// In the older layout: where the signature goes, oci-1-1 into an artifact that refers to the image
+    #[arg(long, value_name = "MODE", default_value = "legacy")]
+    registry_referrers_mode: Referrers,
+
+    /// Sign what is attached to the image in its place: its SBOM
+    #[arg(long, value_name = "WHAT")]
+    attachment: Option<Attachment>,
 
     /// In the older layout: write the signature to this file, base64
     #[arg(long, value_name = "FILE")]
@@ -81,6 +90,8 @@ impl Sign {
             payload: payload.as_deref(),
             payload_file: self.output_payload.as_deref(),
             signature_file: self.output_signature.as_deref(),
+            refers: self.registry_referrers_mode == Referrers::Kept,
+            of_sboms: self.attachment == Some(Attachment::Sbom),
         };
         self.images.sign_all(run, "signing", "dsse", self.upload, &what)
     }

@@ -14,7 +14,7 @@ use super::flags::signing::{How, SigningFlags};
 use crate::batch;
 use crate::exit::{FAILURE, Failure};
 use crate::image::write::Annotations;
-use crate::image::{fetch, platforms};
+use crate::image::{fetch, platforms, resolve};
 use crate::interrupt::Interrupt;
 use crate::oci::{Access, Descriptor, Reference};
 use crate::report::{Item, Problem};
@@ -96,6 +96,10 @@ pub(crate) enum What<'a> {
         /// Where a single image's claims and signature are written, too.
         payload_file: Option<&'a std::path::Path>,
         signature_file: Option<&'a std::path::Path>,
+        /// In the older layout: into artifacts that refer to the images.
+        refers: bool,
+        /// Whether the images' SBOMs are meant, in place of the images.
+        of_sboms: bool,
     },
     /// A statement about it.
     Attestation {
@@ -130,11 +134,17 @@ impl SignImagesFlags {
                 "--signing-config goes with bundles: leave it out, or --format legacy",
             ));
         }
-        let references: Vec<_> =
+        let mut references: Vec<_> =
             self.images.iter().map(|name| Reference::parse(name)).collect::<Result<_, _>>()?;
         let world = self.signing.password.world(run, true);
         let context = world.context();
         let place = self.registry.place(&context)?;
+        if let What::Signature { of_sboms: true, .. } = what {
+            for reference in &mut references {
+                let sbom = place.sbom(reference)?;
+                *reference = sbom.repository.at(&resolve(&place.image(&sbom, Access::Pull), &sbom)?);
+            }
+        }
         // What is not there is found before a key is opened or a PIN asked for.
         let jobs = self.jobs(run, &references, &place, uploads)?;
         if let (What::Attestation { statement, .. }, true) = (what, self.dry_run) {

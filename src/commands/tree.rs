@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Run;
 use super::flags::key::PasswordFlags;
-use super::flags::registry::RegistryFlags;
+use super::flags::registry::{Referrers, RegistryFlags};
 use crate::exit::Failure;
 use crate::image::beside::{Tie, beside};
 use crate::image::resolve;
@@ -17,6 +17,14 @@ pub(crate) struct Tree {
     /// The image
     #[arg(value_name = "IMAGE")]
     image: String,
+
+    /// Taken as in Cosign: what refers to the image is always shown
+    #[arg(long, default_value = "true", hide = true)]
+    experimental_oci11: bool,
+
+    /// Taken as in Cosign: both are always shown
+    #[arg(long, value_name = "MODE", hide = true)]
+    registry_referrers_mode: Option<Referrers>,
 
     #[command(flatten)]
     registry: RegistryFlags,

@@ -1,10 +1,16 @@
 //! `verify`: holds images against their signatures, and those against a key or an identity.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
+use countersign_core::bounded;
+use countersign_core::error::Error;
 use serde_json::{Map, Value, json};
 
 use super::Run;
-use super::images::{Demand, Image, ImageFlags, Passed};
+use super::flags::beside::read_signature;
+use super::images::{Demand, Detached, Image, ImageFlags, Passed};
+use super::sign::MAX_CLAIMS_BYTES;
 use crate::exit::Failure;
 use crate::image::{Kind, Layout, tags};
 use crate::verify::{Proven, SIGNATURE};
@@ -19,6 +25,18 @@ pub(crate) struct Verify {
     #[arg(long, short = 'a', value_name = "NAME=VALUE", value_delimiter = ',')]
     annotations: Vec<String>,
 
+    /// A signature that is not taken from the registry: a file, or the base64 itself
+    #[arg(long, value_name = "SIGNATURE", conflicts_with = "policy_file")]
+    signature: Option<String>,
+
+    /// The claims that it is over: a file; else those that generate prints
+    #[arg(long, value_name = "FILE", requires = "signature")]
+    payload: Option<PathBuf>,
+
+    /// Verify what is attached to the image in its place: its SBOM, with the signatures of that
+    #[arg(long, value_name = "WHAT", conflicts_with = "local_image")]
+    attachment: Option<Attachment>,
+
     /// How signatures that verify are printed
     #[arg(long, short = 'o', value_name = "FORMAT", default_value = "json")]
     output: Form,
@@ -31,6 +49,13 @@ pub(crate) enum Form {
     Json,
     /// A line of JSON for each signature
     Text,
+}
+
+/// What is attached to an image and signed for itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Attachment {
+    /// The SBOM of the older layout
+    Sbom,
 }
 
 impl Verify {
@@ -48,6 +73,8 @@ impl Verify {
             predicate_type: SIGNATURE,
             annotations: &annotations,
             asked: &|_, _| Ok(Vec::new()),
+            detached: self.detached(run)?,
+            of_sboms: self.attachment == Some(Attachment::Sbom),
         };
         self.images.verify_all(run, &demand, &|run, image, passed| {
             tell(run, image, passed);
@@ -62,6 +89,18 @@ impl Verify {
             }
             Ok(())
         })
+    }
+}
+
+impl Verify {
+    fn detached(&self, run: &Run<'_>) -> Result<Option<Detached>, Failure> {
+        let Some(signature) = &self.signature else { return Ok(None) };
+        let deadline = run.global.deadline();
+        let payload = self.payload.as_deref().map(|path| {
+            bounded::read(path, MAX_CLAIMS_BYTES, deadline)
+                .map_err(|cause| Error::io("read the claims", path.display(), cause))
+        });
+        Ok(Some(Detached { signature: read_signature(signature, deadline)?, payload: payload.transpose()? }))
     }
 }
 
@@ -83,7 +122,7 @@ pub(super) fn parse_annotations(
 }
 
 /// What was checked, on standard error.
-pub(super) fn tell(run: &Run<'_>, image: &Image, passed: &[Passed]) {
+pub(super) fn tell(run: &Run<'_>, image: &Image<'_>, passed: &[Passed]) {
     run.output.note(format!("\nVerification for {} --", image.name));
     run.output.note("The following checks were performed on each of these signatures:");
     for (number, one) in passed.iter().enumerate() {
@@ -103,13 +142,13 @@ pub(super) fn tell(run: &Run<'_>, image: &Image, passed: &[Passed]) {
 }
 
 /// A signature as Cosign prints it, whatever its layout.
-fn shown(image: &Image, passed: &Passed) -> Value {
+fn shown(image: &Image<'_>, passed: &Passed) -> Value {
     let claims = passed.proven.as_ref().and_then(|proven| proven.claims.as_ref());
     let (reference, kind, mut optional) = match claims {
         Some(claims) => (claims.reference.clone(), crate::verify::SIMPLE_SIGNING, claims.annotations.clone()),
         None => (image.name.clone(), SIGNATURE, said(image, passed)),
     };
-    if let (Layout::Tag, Some(proven)) = (passed.found.layout, &passed.proven) {
+    if let (Layout::Layer, Some(proven)) = (passed.found.layout, &passed.proven) {
         beside(&mut optional, passed, proven);
     }
     json!({
@@ -123,7 +162,7 @@ fn shown(image: &Image, passed: &Passed) -> Value {
 }
 
 /// What a statement says of the image.
-fn said(image: &Image, passed: &Passed) -> Map<String, Value> {
+fn said(image: &Image<'_>, passed: &Passed) -> Map<String, Value> {
     let statement = passed.proven.as_ref().and_then(|proven| proven.statement.as_ref());
     let (name, hex) = (image.digest.algorithm().name(), image.digest.hex());
     let about = statement.and_then(|statement| {

@@ -52,6 +52,8 @@ impl VerifyAttestation {
                 let refused = |refusal| Failure::Refused { artifact: "the attestation".to_owned(), refusal };
                 policies.check(statement, context)?.map_err(refused)
             },
+            detached: None,
+            of_sboms: false,
         };
         self.images.verify_all(run, &demand, &|run, image, passed| {
             tell(run, image, passed);

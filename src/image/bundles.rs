@@ -4,10 +4,11 @@
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::{Digest, HashAlgorithm};
 
+use super::find::Search;
 use super::{Found, Kind, Layout};
 use crate::bundle::{self, MAX_BUNDLE_BYTES, MEDIA_TYPE};
 use crate::oci::manifest::{Annotations, Content, Descriptor, OCI_EMPTY, OCI_MANIFEST};
-use crate::oci::{Manifest, Remote};
+use crate::oci::{Manifest, Remote, Source};
 use crate::verify::{Material, SIGNATURE};
 
 /// What all versions of bundles are called.
@@ -43,11 +44,15 @@ fn fits(noted: Option<&str>, kind: Kind<'_>) -> bool {
 /// Reads what a descriptor points to. `None`: it is no bundle, or one of another kind. Two requests.
 ///
 /// # Errors
-/// Those of the registry. What is wrong with the bundle itself stands in what was found.
-pub(super) fn read(remote: &Remote<'_>, descriptor: &Descriptor, kind: Kind<'_>) -> Result<Option<Found>> {
-    let digest = descriptor.digest()?;
-    let place = format!("{}@{digest}", remote.repository());
-    let Some(manifest) = remote.manifest(&digest.to_string())? else {
+/// Those of the place. What is wrong with the bundle itself stands in what is handed over.
+pub(super) fn read<T>(
+    search: &Search<'_>,
+    source: &dyn Source,
+    descriptor: &Descriptor,
+    take: &dyn Fn(Found) -> T,
+) -> Result<Option<T>> {
+    let place = source.name_of(&descriptor.digest()?.to_string());
+    let Some(manifest) = source.manifest(&descriptor.digest)? else {
         return Err(Error::new(ErrorKind::NotFound, format!("cannot read {place}"))
             .why("it is listed as referring to the image, and is not there"));
     };
@@ -58,14 +63,15 @@ pub(super) fn read(remote: &Remote<'_>, descriptor: &Descriptor, kind: Kind<'_>)
     }
     // The list may have said less than the manifest does.
     let noted = manifest.content.annotations.as_ref().and_then(|notes| notes.get(PREDICATE_TYPE));
-    if !fits(noted.map(String::as_str), kind) {
+    if !fits(noted.map(String::as_str), search.kind) {
         return Ok(None);
     }
-    let content = remote.blob(layer, MAX_BUNDLE_BYTES as usize)?;
+    let _held = search.budget.take(layer.size);
+    let content = source.blob(layer, MAX_BUNDLE_BYTES as usize)?;
     let material = bundle::parse(&content).and_then(|bundle| Material::from_bundle(&bundle));
     let material = material.map_err(|error| error.within(format!("cannot use the bundle {place}")));
     let annotations = manifest.content.annotations.unwrap_or_default();
-    Ok(Some(Found { place, layout: Layout::Bundle, content, annotations, material }))
+    Ok(Some(take(Found { place, layout: Layout::Bundle, content, annotations, material })))
 }
 
 /// The manifests of bundles of a predicate type that refer to an image, by what is noted on them. One request for the list, and

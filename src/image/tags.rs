@@ -7,11 +7,12 @@ use countersign_core::Digest;
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
+use super::find::Search;
 use super::{Found, Kind, Layout};
 use crate::bundle::{Bundle, LegacyBundle};
 use crate::json;
 use crate::oci::manifest::{Annotations, Content, DOCKER_MANIFEST, Descriptor, OCI_MANIFEST};
-use crate::oci::{Manifest, Remote, fallback_tag};
+use crate::oci::{Manifest, Remote, Source, fallback_tag};
 use crate::verify::{Envelope, Material, Origin};
 
 /// A layer with claims.
@@ -65,22 +66,38 @@ impl Ending {
     }
 }
 
-/// Reads one layer.
-///
-/// # Errors
-/// Those of the registry. What is wrong with the layer itself stands in what was found.
-pub(super) fn read(
-    remote: &Remote<'_>,
-    tag: &str,
-    number: usize,
+/// Reads one layer: the place of it is what is asked for and its number there. What cannot be fetched or is wrong with it stands
+/// in what is handed over.
+pub(super) fn read<T>(
+    search: &Search<'_>,
+    source: &dyn Source,
+    (wanted, number): (&str, usize),
     layer: &Descriptor,
-    limit: usize,
-) -> Result<Found> {
-    let place = format!("{}:{tag} (layer {})", remote.repository(), number + 1);
-    let content = remote.blob(layer, limit)?;
-    let material = material(&content, layer).map_err(|error| error.within(format!("cannot use {place}")));
+    take: &dyn Fn(Found) -> T,
+) -> T {
+    let _held = search.budget.take(layer.size);
+    let place = format!("{} (layer {})", source.name_of(wanted), number + 1);
     let annotations = layer.annotations.clone().unwrap_or_default();
-    Ok(Found { place, layout: Layout::Tag, content, annotations, material })
+    let (content, material) = match source.blob(layer, search.max_layer_bytes) {
+        Ok(content) => {
+            let material = material(&content, layer);
+            (content, material.map_err(|error| error.within(format!("cannot use {place}"))))
+        }
+        Err(error) => (Vec::new(), Err(error)),
+    };
+    take(Found { place, layout: Layout::Layer, content, annotations, material })
+}
+
+/// A signature that was never in a registry, base64 or not, over these claims.
+pub fn detached(signature: &[u8], claims: Vec<u8>) -> Found {
+    let text = std::str::from_utf8(signature.trim_ascii()).ok();
+    let text = text.filter(|text| STANDARD.decode(text).is_ok());
+    let text = text.map_or_else(|| STANDARD.encode(signature), str::to_owned);
+    let annotations: Annotations = [(SIGNATURE.to_owned(), text)].into();
+    let layer =
+        Descriptor { annotations: Some(annotations.clone()), ..Descriptor::of(SIMPLE_SIGNING, &claims) };
+    let material = material(&claims, &layer);
+    Found { place: "--signature".to_owned(), layout: Layout::Layer, content: claims, annotations, material }
 }
 
 /// What a layer holds, with what its notes say.
@@ -134,7 +151,7 @@ pub struct Layer {
 }
 
 impl Layer {
-    fn descriptor(&self) -> Descriptor {
+    pub(super) fn descriptor(&self) -> Descriptor {
         Descriptor {
             annotations: Some(self.annotations.clone()),
             ..Descriptor::of(self.media_type, &self.content)
@@ -177,7 +194,7 @@ pub fn append(
 }
 
 /// The configuration that an image must have, of one that runs nowhere.
-fn config(layers: &[Descriptor], created: Option<&str>) -> Vec<u8> {
+pub(super) fn config(layers: &[Descriptor], created: Option<&str>) -> Vec<u8> {
     const NEVER: &str = "0001-01-01T00:00:00Z";
     let created = created.unwrap_or(NEVER);
     let history: Vec<_> = layers.iter().map(|_| json!({"created": NEVER})).collect();

@@ -19,14 +19,7 @@ impl Remote<'_> {
     pub fn blob(&self, descriptor: &Descriptor, limit: usize) -> Result<Vec<u8>> {
         let digest = descriptor.digest()?;
         let act = format!("read {digest} of {}", self.repository());
-        let failed = |kind, why: String| Error::new(kind, format!("cannot {act}")).why(why);
-        let size = usize::try_from(descriptor.size).ok().filter(|size| *size <= limit);
-        let Some(size) = size else {
-            return Err(failed(
-                ErrorKind::Unsupported,
-                format!("it is said to have {} bytes, and at most {limit} are taken", descriptor.size),
-            ));
-        };
+        let size = descriptor.size_within(limit, &act)?;
         let path = self.path(&format!("blobs/{digest}"));
         let request =
             Request { method: Method::Get, path: &path, headers: &[], credentials: &[], body: None };
@@ -36,16 +29,11 @@ impl Remote<'_> {
             return Err(self.refused(&act, &answer));
         }
         let bytes = answer.body.to_vec();
-        if bytes.len() != size {
-            return Err(failed(
-                ErrorKind::Integrity,
-                format!("it is said to have {size} bytes and has {}", bytes.len()),
-            ));
-        }
-        if digest.algorithm().digest(&bytes) != digest {
-            return Err(failed(ErrorKind::Integrity, "the registry answers with something else".to_owned())
-                .hint("do not use this registry until whoever runs it has explained that"));
-        }
+        descriptor.check(
+            &bytes,
+            &act,
+            "do not use this registry until whoever runs it has explained that",
+        )?;
         Ok(bytes)
     }
 

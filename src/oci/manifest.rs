@@ -122,6 +122,34 @@ impl Descriptor {
         parse_digest(&self.digest).ok_or_else(|| damaged(format!("\"{}\" is no digest", self.digest)))
     }
 
+    /// Its size, where that is within `limit`: what is asked before anything is read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] beyond it.
+    pub(super) fn size_within(&self, limit: usize, act: &str) -> Result<usize> {
+        usize::try_from(self.size).ok().filter(|size| *size <= limit).ok_or_else(|| {
+            Error::new(ErrorKind::Unsupported, format!("cannot {act}"))
+                .why(format!("it is said to have {} bytes, and at most {limit} are taken", self.size))
+        })
+    }
+
+    /// Holds what was read against it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] where it is something else; `hint` says what to do then.
+    pub(super) fn check(&self, bytes: &[u8], act: &str, hint: &str) -> Result<()> {
+        let failed = |why: String| Error::new(ErrorKind::Integrity, format!("cannot {act}")).why(why);
+        if bytes.len() as u64 != self.size {
+            let (said, has) = (self.size, bytes.len());
+            return Err(failed(format!("it is said to have {said} bytes and has {has}")));
+        }
+        let digest = self.digest()?;
+        match digest.algorithm().digest(bytes) {
+            own if own == digest => Ok(()),
+            own => Err(failed(format!("what is there is something else, {own}")).hint(hint)),
+        }
+    }
+
     /// A note.
     pub fn annotation(&self, name: &str) -> Option<&str> {
         self.annotations.as_ref()?.get(name).map(String::as_str)

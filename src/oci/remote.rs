@@ -62,6 +62,11 @@ impl<'a> Remote<'a> {
             .why("the registry passes it on without end"))
     }
 
+    /// What a tag or digest of it is called.
+    pub(super) fn name_of(&self, wanted: &str) -> String {
+        format!("{}{}{wanted}", self.repository, if wanted.contains(':') { '@' } else { ':' })
+    }
+
     pub(super) fn path(&self, rest: &str) -> String {
         // Names of repositories and references were checked when they were read: nothing in them steers a path.
         format!("/v2/{}/{rest}", self.repository.path)
@@ -85,7 +90,7 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// Those of the registry; [`ErrorKind::Integrity`] where the bytes are not what was asked for, or no manifest.
     pub fn manifest(&self, wanted: &str) -> Result<Option<Manifest>> {
-        let name = named(&self.repository, wanted);
+        let name = self.name_of(wanted);
         let act = format!("read the manifest of {name}");
         let types = [OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST].join(", ");
         let path = self.path(&format!("manifests/{wanted}"));
@@ -120,7 +125,7 @@ impl<'a> Remote<'a> {
     /// Those of the registry.
     pub fn put_manifest(&self, tag: Option<&str>, manifest: &Manifest) -> Result<Option<String>> {
         let wanted = tag.map_or_else(|| manifest.digest.to_string(), str::to_owned);
-        let act = format!("write {}", named(&self.repository, &wanted));
+        let act = format!("write {}", self.name_of(&wanted));
         let path = self.path(&format!("manifests/{wanted}"));
         let body = SecretBody::new(manifest.bytes.clone());
         let headers = &[("content-type", manifest.media_type.as_str())];
@@ -139,7 +144,7 @@ impl<'a> Remote<'a> {
     /// # Errors
     /// Those of the registry.
     pub fn delete(&self, wanted: &str) -> Result<bool> {
-        let act = format!("delete {}", named(&self.repository, wanted));
+        let act = format!("delete {}", self.name_of(wanted));
         let path = self.path(&format!("manifests/{wanted}"));
         let request =
             Request { method: Method::Delete, path: &path, headers: &[], credentials: &[], body: None };
@@ -226,11 +231,6 @@ impl<'a> Remote<'a> {
             .why(format!("the list has more than {MAX_PAGES} pages"))
             .hint("the registry may answer the same page without end: ask who runs it"))
     }
-}
-
-/// What a manifest is called.
-fn named(repository: &Repository, wanted: &str) -> String {
-    format!("{repository}{}{wanted}", if wanted.contains(':') { '@' } else { ':' })
 }
 
 /// The target of `<URL>; rel="next"` (RFC 8288).

@@ -1,9 +1,14 @@
 //! Registries that lie, or break down: nothing that they say is used unproven, and nothing ends in silence.
 
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use countersign_core::HashAlgorithm;
 use serde_json::{Value, json};
+use wait4::Wait4;
 
 use super::world::{SIGN, VERIFY, World, said};
 use crate::support::exchange::{Message, forward};
@@ -33,7 +38,9 @@ fn refuse(world: &World, name: &str, code: i32, words: &str) -> String {
 fn a_manifest_or_blob_that_is_another_on_the_way_is_not_used() {
     let Some(world) = World::new(Offers::Referrers) else { return };
     let address = world.registry.address().to_owned();
-    for part in ["/manifests/sha256:", "/blobs/sha256:"] {
+    for (part, words) in
+        [("/manifests/sha256:", "answers with another"), ("/blobs/sha256:", "is something else")]
+    {
         let backend = address.clone();
         let (_front, name) = behind(&world, &["--again"], move |request, _| {
             request.path().contains(part).then(|| {
@@ -44,7 +51,7 @@ fn a_manifest_or_blob_that_is_another_on_the_way_is_not_used() {
                 answer
             })
         });
-        refuse(&world, &name, 12, "answers with");
+        refuse(&world, &name, 12, words);
     }
 }
 
@@ -69,6 +76,50 @@ fn lists_without_end_and_too_long_are_refused() {
     });
     refuse(&world, &name, 1, "at most 1000");
     assert_eq!(front.take().len(), 1);
+}
+
+/// E.2 21: however much is sent, no more of it is held than is judged. Without a bound this takes two gigabytes.
+#[test]
+fn bundles_of_any_number_and_size_take_no_more_memory() {
+    const MOST: u64 = 640 << 20;
+    let Some(world) = World::new(Offers::TagsAlone) else { return };
+    // JSON that takes sixteen times its length, each another one.
+    let junk = |number: usize| {
+        let mut text = format!(r#"{{"mediaType":"{BUNDLE}","junk":[{number}"#);
+        text.push_str(&",0".repeat(4 << 20));
+        text + "]}"
+    };
+    let image = world.signed("app", &[]);
+    let (mut blobs, mut manifests, mut entries) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+    for number in 0..24 {
+        let digest = |text: &str| HashAlgorithm::Sha256.digest(text.as_bytes()).to_string();
+        let text = junk(number);
+        let layer = json!({"mediaType": BUNDLE, "digest": digest(&text), "size": text.len()});
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": BUNDLE, "config": layer, "layers": [layer]});
+        let manifest = manifest.to_string();
+        entries.push(json!({"mediaType": MANIFEST, "digest": digest(&manifest), "size": manifest.len(), "artifactType": BUNDLE}));
+        blobs.insert(digest(&text), number);
+        manifests.insert(digest(&manifest), manifest);
+    }
+    let list = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries}).to_string();
+    let front = Front::new(world.registry.address(), move |request, _| {
+        let name = request.path().rsplit('/').next().unwrap_or_default();
+        if request.path().contains("/referrers/") {
+            return Some(answer(200, &[], list.as_bytes()));
+        }
+        let manifest = manifests.get(name).map(|manifest| answer(200, &[], manifest.as_bytes()));
+        manifest.or_else(|| blobs.get(name).map(|number| answer(200, &[], junk(*number).as_bytes())))
+    });
+    let name = format!("{}/app@{}", front.address(), image.split('@').nth(1).unwrap());
+    let mut command =
+        world.command(&[&VERIFY[..], &["--key", "key.pub", "--timeout", "10m", &name]].concat());
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let used = child.wait4().expect("a child can be waited for");
+    assert_eq!(used.status.code(), Some(12), "{said}");
+    assert!(said.contains("values") && said.contains("and 18 more"), "{said}");
+    assert!(used.rusage.maxrss < MOST, "it takes {} bytes", used.rusage.maxrss);
 }
 
 /// E.2 21: 10,000 layers, and sizes that are not so.

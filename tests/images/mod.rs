@@ -4,6 +4,7 @@ mod beside;
 mod commands;
 mod consumers;
 mod hostile;
+mod local;
 mod login;
 mod requests;
 mod tls;

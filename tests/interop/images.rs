@@ -191,6 +191,38 @@ fn what_verify_prints_is_what_cosign_prints() {
     }
 }
 
+/// Without a log: the one library of another maker that needs none.
+#[test]
+fn sigstore_js_takes_our_signatures_of_images() {
+    let Some(rig) = Rig::new() else { return };
+    let Some(program) = super::clients::verifier("sigstore-js") else { return };
+    let Some(registry) = Registry::start(Offers::Referrers) else { return };
+    rig.write("root.json", br#"{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}"#);
+    for key in KEYS {
+        let name = format!("js-{key}").to_lowercase();
+        let image = format!("{}@{}", registry.name(&name), registry.image(&name, "v1", &name));
+        let sealed = rig::sealed_by_ours(key);
+        let signed = run(&rig, true, &[&SIGN[..], &["--key", &sealed, &image]].concat());
+        assert!(signed.status.success(), "{name}: {}", rig::said(&signed));
+        let bundle = support::stdout(&run(&rig, true, &["download", "signature", &image]));
+        rig.write("bundle", bundle.as_bytes());
+        // The name of the statement's type, with one letter changed.
+        let changed = bundle.replacen("eyJfdHlwZSI6", "eyJfdHlwYSI6", 1);
+        rig.write("changed-bundle", changed.as_bytes());
+        let verify = |bundle: &str, public: &str| {
+            let mut command = Command::new(&program);
+            command.args(["root.json", public, bundle, rig::ARTIFACT, "0"]).current_dir(rig.path(""));
+            command.output().expect("it starts")
+        };
+        let answer = verify("bundle", &rig::public(key));
+        assert!(answer.status.success(), "{name}: {}", rig::said(&answer));
+        let stranger = if key == KeyType::P256 { KeyType::Rsa2048 } else { KeyType::P256 };
+        assert!(!verify("bundle", &rig::public(stranger)).status.success(), "{name}: another key");
+        assert_ne!(bundle, changed);
+        assert!(!verify("changed-bundle", &rig::public(key)).status.success(), "{name}: another statement");
+    }
+}
+
 /// A key in an HSM, by its URI alone, in both layouts at once.
 #[test]
 fn a_token_signs_images_and_cosign_verifies_them() {

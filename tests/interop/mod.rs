@@ -3,6 +3,7 @@
 //! Begin with `matrix.tsv`, the table of who verifies whose signatures: [`table`] reads it, [`matrix`] runs it. [`keys`] is
 //! about key files, [`bytes`] about output that has to be Cosign's byte for byte, [`published`] about third parties' vectors.
 
+mod artifacts;
 mod attestations;
 mod bundles;
 mod bytes;

@@ -56,6 +56,10 @@ pub struct BesideFlags {
     /// Taken as in Cosign: chains in bundles are always read, and never trusted
     #[arg(long)]
     pub allow_certificate_chain: bool,
+
+    /// Taken as in Cosign: it is about images
+    #[arg(long, hide = true)]
+    pub experimental_oci11: bool,
 }
 
 impl BesideFlags {
@@ -166,6 +170,7 @@ impl BesideFlags {
             rekor_url: None,
             new_bundle_format: false,
             allow_certificate_chain: false,
+            experimental_oci11: false,
         }
     }
 
@@ -193,7 +198,10 @@ fn beside(artifact: &Artifact) -> Result<PathBuf, Failure> {
 }
 
 /// A file's content; where there is no such file, the text itself, as Cosign reads it.
-fn read_signature(signature: &str, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
+pub(in crate::commands) fn read_signature(
+    signature: &str,
+    deadline: Option<Instant>,
+) -> Result<Vec<u8>, Error> {
     match bounded::read(Path::new(signature), MAX_ENVELOPE_BYTES, deadline) {
         Ok(bytes) => Ok(bytes),
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && looks_like_base64(signature) => {
@@ -209,7 +217,10 @@ fn looks_like_base64(text: &str) -> bool {
 }
 
 /// `--output-certificate` of Cosign writes base64 of PEM.
-pub(super) fn read_certificate(path: &Path, deadline: Option<Instant>) -> Result<Certificate, Error> {
+pub(in crate::commands) fn read_certificate(
+    path: &Path,
+    deadline: Option<Instant>,
+) -> Result<Certificate, Error> {
     let bytes = bounded::read(path, MAX_PART_BYTES, deadline)
         .map_err(|cause| Error::io("read the certificate", path.display(), cause))?;
     let bytes = STANDARD.decode(bytes.trim_ascii()).unwrap_or(bytes);
@@ -217,7 +228,10 @@ pub(super) fn read_certificate(path: &Path, deadline: Option<Instant>) -> Result
         .map_err(|error| error.with_what(|_| format!("cannot read the certificate {}", path.display())))
 }
 
-fn read_sct(path: &Path, deadline: Option<Instant>) -> Result<CertificateTimestamp, Error> {
+pub(in crate::commands) fn read_sct(
+    path: &Path,
+    deadline: Option<Instant>,
+) -> Result<CertificateTimestamp, Error> {
     let bytes = bounded::read(path, MAX_PART_BYTES, deadline)
         .map_err(|cause| Error::io("read the certificate timestamp", path.display(), cause))?;
     CertificateTimestamp::parse(&bytes).map_err(|why| {

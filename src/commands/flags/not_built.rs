@@ -18,8 +18,8 @@ const COMMANDS: &[&str] =
 #[rustfmt::skip]
 const FLAGS: &[(&str, &[&str], &[&str])] = &[
     ("sign", &[
-        "attachment", "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
-        "oidc-issuer", "oidc-provider", "oidc-redirect-url", "registry-referrers-mode",
+        "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
+        "oidc-issuer", "oidc-provider", "oidc-redirect-url",
     ], &[
         "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
@@ -29,9 +29,6 @@ const FLAGS: &[(&str, &[&str], &[&str])] = &[
     ], &[
         "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
-    ("verify", &["attachment", "certificate", "payload", "sct", "signature"], &["experimental-oci11", "local-image"]),
-    ("verify-attestation", &["certificate", "sct"], &["experimental-oci11", "local-image"]),
-    ("tree", &["registry-referrers-mode"], &["experimental-oci11"]),
     ("sign-blob", &[
         "fulcio-auth-flow", "fulcio-url", "identity-token", "oidc-client-id", "oidc-client-secret-file",
         "oidc-issuer", "oidc-provider", "oidc-redirect-url",
@@ -44,8 +41,6 @@ const FLAGS: &[(&str, &[&str], &[&str])] = &[
     ], &[
         "insecure-skip-verify", "issue-certificate", "oidc-disable-ambient-providers",
     ]),
-    ("verify-blob", &[], &["experimental-oci11"]),
-    ("verify-blob-attestation", &[], &["experimental-oci11"]),
 ];
 
 /// Adds the rows to the command line, hidden from help.

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::{Digest, OpenContext, Secret, Variable, bounded};
 
 use crate::image::find::MAX_LAYER_BYTES;
+use crate::image::resolve;
 use crate::image::tags::Ending;
 use crate::oci::credentials::Credential;
 use crate::oci::{Access, Identity, Options, Reference, Registry, Remote, Repository};
@@ -84,6 +85,17 @@ pub struct RegistryFlags {
     /// Begin the tags of the older layout with this
     #[arg(long, value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub attachment_tag_prefix: String,
+}
+
+/// How what belongs to an image is tied to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Referrers {
+    /// By a tag made of the image's digest
+    #[value(name = "legacy")]
+    Tags,
+    /// By naming the image as its subject (OCI distribution specification 1.1)
+    #[value(name = "oci-1-1")]
+    Kept,
 }
 
 /// Registries, and where in them signatures lie.
@@ -174,6 +186,15 @@ impl<'a> Place<'a> {
     /// The same by name.
     pub(crate) fn repository_of<'b>(&'b self, reference: &'b Reference) -> &'b Repository {
         self.repository.as_ref().unwrap_or(&reference.repository)
+    }
+
+    /// The SBOM of an image in the older layout, as an image of its own.
+    ///
+    /// # Errors
+    /// Those of the registry.
+    pub(crate) fn sbom(&self, reference: &Reference) -> Result<Reference> {
+        let digest = resolve(&self.image(reference, Access::Pull), reference)?;
+        Ok(self.repository_of(reference).tagged(self.tag(Ending::Sboms, &digest)))
     }
 
     /// The tag of an image in the older layout.

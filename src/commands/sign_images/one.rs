@@ -7,10 +7,11 @@ use crate::artifact::Artifact;
 use crate::bundle::Content;
 use crate::commands::flags::registry::Place;
 use crate::exit::Failure;
+use crate::image::budget::Budget;
 use crate::image::find::Search;
 use crate::image::tags::{self, Ending, Layer};
 use crate::image::write::{attestation, claims, older_algorithm, sign_claims, sign_statement, statement};
-use crate::image::{Found, Kind, bundles};
+use crate::image::{Found, Kind, Layout, artifacts, bundles};
 use crate::oci::{Access, Descriptor, Remote};
 use crate::output::Output;
 use crate::report::Item;
@@ -126,9 +127,7 @@ impl One<'_, '_> {
             _ => Vec::new(),
         };
         let digest = bundles::attach(remote, bundle, &manifest, &job.digest)?;
-        let name = format!("{}@{digest}", remote.repository());
-        self.output.note(format!("Wrote {} of {} to {name}", self.noun(), job.reference));
-        done.outputs.push(name);
+        self.wrote(job, format!("{}@{digest}", remote.repository()), done)?;
         // The new one is there and is found: nothing is lost if this is cut short.
         for one in old.iter().filter(|one| **one != digest) {
             remote.detach(one, &job.digest)?;
@@ -196,13 +195,20 @@ impl One<'_, '_> {
                 (Ending::Attestations, replaces.then_some(*predicate_type))
             }
         };
+        if self.refers() && ending == Ending::Signatures {
+            let digest = artifacts::attach(remote, layer, artifacts::SIGNATURES, &job.subject)?;
+            return self.wrote(job, format!("{}@{digest}", remote.repository()), done);
+        }
         let tag = self.place.tag(ending, &job.digest);
         let created = self.flags.record_creation_timestamp.then(now);
         let replaces = |one: &Descriptor| {
             replaced.is_some_and(|kind| one.annotation(tags::PREDICATE_TYPE) == Some(kind))
         };
         tags::append(remote, &tag, layer, self.place.docker_types, created.as_deref(), &replaces)?;
-        let name = format!("{}:{tag}", remote.repository());
+        self.wrote(job, format!("{}:{tag}", remote.repository()), done)
+    }
+
+    fn wrote(&self, job: &Job, name: String, done: &mut Done) -> Result<(), Failure> {
         self.output.note(format!("Wrote {} of {} to {name}", self.noun(), job.reference));
         done.outputs.push(name);
         Ok(())
@@ -231,6 +237,11 @@ impl One<'_, '_> {
         Ok(())
     }
 
+    /// Whether signatures of the older layout go into artifacts that refer to the image.
+    fn refers(&self) -> bool {
+        matches!(self.what, What::Signature { refers: true, .. })
+    }
+
     fn noun(&self) -> &'static str {
         if matches!(self.what, What::Signature { .. }) { "signature" } else { "attestation" }
     }
@@ -254,12 +265,6 @@ impl One<'_, '_> {
             What::Signature { .. } => Kind::Signature,
             What::Attestation { predicate_type, .. } => Kind::Attestation(Some(predicate_type)),
         };
-        let (max_layer_bytes, image) = (self.place.max_layer_bytes, &job.digest);
-        let search = Search { image, kind, threads: 4, max_layer_bytes };
-        let found = match is_bundle {
-            true => search.bundles(remote)?,
-            false => search.tags(remote, &self.place.tag(Ending::of(kind), image))?,
-        };
         let Ok(wanted) = Statement::parse(statement) else { return Ok(false) };
         let policy = Policy {
             predicate_type: Some(self.predicate_type()),
@@ -269,8 +274,9 @@ impl One<'_, '_> {
                 jiff::Timestamp::now(),
             )
         };
+        let image = &job.digest;
         let artifact = Artifact::Digest(image.algorithm(), image.bytes().to_vec());
-        let is_same = |found: &Found| {
+        let is_same = |found: Found| {
             let Ok(material) = &found.material else { return false };
             let own = self.key.certified.certificate.as_deref();
             let certified = material.certificate.as_ref().map(|one| one.der());
@@ -279,7 +285,17 @@ impl One<'_, '_> {
                     .verified(&artifact, material, &policy, trust)
                     .is_some_and(|proven| says(&proven, &wanted))
         };
-        Ok(found.iter().any(is_same))
+        let (budget, tag) = (Budget::default(), self.place.tag(Ending::of(kind), image));
+        let search =
+            Search { image, kind, threads: 4, max_layer_bytes: self.place.max_layer_bytes, budget: &budget };
+        let found = match is_bundle {
+            true => search.referrers(remote, &|found| found.layout == Layout::Bundle && is_same(found))?,
+            false if self.refers() => {
+                search.referrers(remote, &|found| found.layout == Layout::Layer && is_same(found))?
+            }
+            false => search.tags(remote, &tag, &is_same)?,
+        };
+        Ok(found.contains(&true))
     }
 
     fn verified(
