@@ -13,14 +13,6 @@ use crate::commands;
 use crate::oci;
 use crate::trust::{self, parts};
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
-const fn secret(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: true }
-}
-
 /// The password of key files.
 pub const PASSWORD: &str = "COSIGN_PASSWORD";
 /// Switches password commands off.
@@ -28,35 +20,43 @@ pub const NO_COMMANDS: &str = "COUNTERSIGN_NO_COMMANDS";
 
 /// The variables of the tool itself; each backend adds its own table.
 pub const VARIABLES: &[Variable] = &[
-    secret(PASSWORD, "is the password of key files, in place of a prompt", "a password, which may be empty"),
-    variable(NO_COMMANDS, "forbids commands that print passwords or log in", "any value but the empty one"),
-    variable(
+    Variable::secret(
+        PASSWORD,
+        "is the password of key files, in place of a prompt",
+        "a password, which may be empty",
+    ),
+    Variable::new(
+        NO_COMMANDS,
+        "forbids commands that print passwords or log in",
+        "any value but the empty one",
+    ),
+    Variable::new(
         trust::CACHE_VARIABLE,
         "is where trusted roots are cached",
         "a directory; else ~/.sigstore/root",
     ),
-    variable(
+    Variable::new(
         trust::MIRROR_VARIABLE,
         "is the TUF repository that trust comes from",
         "an https address, or file:///DIRECTORY",
     ),
-    variable(trust::ROOT_VARIABLE, "is the TUF root to begin from", "a root.json"),
-    variable(
+    Variable::new(trust::ROOT_VARIABLE, "is the TUF root to begin from", "a root.json"),
+    Variable::new(
         parts::AUTHORITIES,
         "is trusted to issue certificates, where --trusted-root is not given",
         "a PEM file",
     ),
-    variable(
+    Variable::new(
         parts::LOG,
         "is the transparency log's key, where --trusted-root is not given",
         "a public key in PEM",
     ),
-    variable(
+    Variable::new(
         parts::CERTIFICATE_LOG,
         "is the key of the log of certificates, where --trusted-root is not given",
         "a public key in PEM or DER",
     ),
-    variable(
+    Variable::new(
         parts::TIMESTAMPS,
         "is the timestamp authority, where --trusted-root is not given",
         "a PEM file",

@@ -37,12 +37,11 @@ pub use remote::Remote;
 pub use source::Source;
 
 /// The environment variables that are read here.
-pub const VARIABLES: &[Variable] = &[Variable {
-    name: REALMS,
-    description: "lets credentials of registries go to these hosts for tokens, beside the registry's own site",
-    expects: "host names, separated by commas",
-    sensitive: false,
-}];
+pub const VARIABLES: &[Variable] = &[Variable::new(
+    REALMS,
+    "lets credentials of registries go to these hosts for tokens, beside the registry's own site",
+    "host names, separated by commas",
+)];
 
 /// What is done in a repository: what a token is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -25,18 +25,14 @@ const DOCKER_DIRECTORY: &str = "DOCKER_CONFIG";
 const PODMAN_FILE: &str = "REGISTRY_AUTH_FILE";
 const RUNTIME_DIRECTORY: &str = "XDG_RUNTIME_DIR";
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
 /// The variables that say where credentials are.
 pub const VARIABLES: &[Variable] = &[
-    variable(
+    Variable::new(
         DOCKER_DIRECTORY,
         "is where Docker's login keeps its config.json",
         "a directory; else ~/.docker",
     ),
-    variable(
+    Variable::new(
         PODMAN_FILE,
         "is the file that podman's login keeps",
         "a file; else containers/auth.json in XDG_RUNTIME_DIR",

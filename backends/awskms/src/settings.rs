@@ -9,36 +9,36 @@ use countersign_core::{OpenContext, Variable};
 
 use crate::uri::AwsUri;
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
-const fn secret(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: true }
-}
-
 /// Those that we read, and those that the SDK's chain of credentials reads by itself.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable(
+    Variable::new(
         "AWS_REGION",
         "is the region for URIs that name none; AWS_DEFAULT_REGION after it",
         "a region, as in eu-west-1",
     ),
-    variable("AWS_ENDPOINT_URL_KMS", "is the address of KMS; AWS_ENDPOINT_URL after it", "a URL"),
-    variable("AWS_ACCESS_KEY_ID", "is the access key to sign requests with", "an access key id"),
-    secret("AWS_SECRET_ACCESS_KEY", "is that key's secret", "a secret access key"),
-    secret("AWS_SESSION_TOKEN", "goes with an access key that ends", "a session token"),
-    variable("AWS_PROFILE", "chooses the profile in ~/.aws", "a profile's name"),
-    variable("AWS_CONFIG_FILE", "is read in place of ~/.aws/config", "a file"),
-    variable("AWS_SHARED_CREDENTIALS_FILE", "is read in place of ~/.aws/credentials", "a file"),
-    variable("AWS_ROLE_ARN", "is the role for AWS_WEB_IDENTITY_TOKEN_FILE", "an ARN"),
-    variable("AWS_ROLE_SESSION_NAME", "is what that session is called", "a name"),
-    variable("AWS_WEB_IDENTITY_TOKEN_FILE", "holds the token of another issuer, as in EKS", "a file"),
-    variable("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "is where a container gets its credentials", "a path"),
-    variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", "is the same as a whole address", "a URL"),
-    secret("AWS_CONTAINER_AUTHORIZATION_TOKEN", "is sent to that address", "a token"),
-    variable("AWS_EC2_METADATA_DISABLED", "true: the machine is not asked for credentials", "true or false"),
-    variable("AWS_CA_BUNDLE", "names the certificates that TLS with AWS trusts", "a file in PEM"),
+    Variable::new("AWS_ENDPOINT_URL_KMS", "is the address of KMS; AWS_ENDPOINT_URL after it", "a URL"),
+    Variable::new("AWS_ACCESS_KEY_ID", "is the access key to sign requests with", "an access key id"),
+    Variable::secret("AWS_SECRET_ACCESS_KEY", "is that key's secret", "a secret access key"),
+    Variable::secret("AWS_SESSION_TOKEN", "goes with an access key that ends", "a session token"),
+    Variable::new("AWS_PROFILE", "chooses the profile in ~/.aws", "a profile's name"),
+    Variable::new("AWS_CONFIG_FILE", "is read in place of ~/.aws/config", "a file"),
+    Variable::new("AWS_SHARED_CREDENTIALS_FILE", "is read in place of ~/.aws/credentials", "a file"),
+    Variable::new("AWS_ROLE_ARN", "is the role for AWS_WEB_IDENTITY_TOKEN_FILE", "an ARN"),
+    Variable::new("AWS_ROLE_SESSION_NAME", "is what that session is called", "a name"),
+    Variable::new("AWS_WEB_IDENTITY_TOKEN_FILE", "holds the token of another issuer, as in EKS", "a file"),
+    Variable::new(
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+        "is where a container gets its credentials",
+        "a path",
+    ),
+    Variable::new("AWS_CONTAINER_CREDENTIALS_FULL_URI", "is the same as a whole address", "a URL"),
+    Variable::secret("AWS_CONTAINER_AUTHORIZATION_TOKEN", "is sent to that address", "a token"),
+    Variable::new(
+        "AWS_EC2_METADATA_DISABLED",
+        "true: the machine is not asked for credentials",
+        "true or false",
+    ),
+    Variable::new("AWS_CA_BUNDLE", "names the certificates that TLS with AWS trusts", "a file in PEM"),
 ];
 
 /// A variable's value; one that is empty or no text counts as not set.

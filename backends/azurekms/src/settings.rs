@@ -10,44 +10,40 @@ use crate::uri::AzureUri;
 /// Hosts beside the clouds' own that tokens may go to.
 const HOSTS: &str = "COUNTERSIGN_AZURE_HOSTS";
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
-const fn secret(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: true }
-}
-
 /// Those that we read, and those that the SDK reads by itself where a machine has an identity.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable("AZURE_TENANT_ID", "is the directory of whoever signs", "a tenant's id"),
-    variable("AZURE_CLIENT_ID", "is the application, or the managed identity of several", "a client id"),
-    secret("AZURE_CLIENT_SECRET", "is that application's secret", "a client secret"),
-    variable(
+    Variable::new("AZURE_TENANT_ID", "is the directory of whoever signs", "a tenant's id"),
+    Variable::new("AZURE_CLIENT_ID", "is the application, or the managed identity of several", "a client id"),
+    Variable::secret("AZURE_CLIENT_SECRET", "is that application's secret", "a client secret"),
+    Variable::new(
         "AZURE_CLIENT_CERTIFICATE_PATH",
         "holds a certificate of the application and its RSA key, in place of a secret",
         "a file in PEM",
     ),
-    secret("AZURE_CLIENT_CERTIFICATE_PASSWORD", "opens that key where it is encrypted", "a password"),
-    variable("AZURE_FEDERATED_TOKEN_FILE", "holds the token of another issuer, as in AKS", "a file"),
-    variable("AZURE_AUTHORITY_HOST", "is where logins go, in place of the cloud's own", "an https URL"),
-    variable(
+    Variable::secret(
+        "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+        "opens that key where it is encrypted",
+        "a password",
+    ),
+    Variable::new("AZURE_FEDERATED_TOKEN_FILE", "holds the token of another issuer, as in AKS", "a file"),
+    Variable::new("AZURE_AUTHORITY_HOST", "is where logins go, in place of the cloud's own", "an https URL"),
+    Variable::new(
         "AZURE_ENVIRONMENT",
         "is the cloud, for hosts that do not tell it",
         "AZUREPUBLICCLOUD, AZUREUSGOVERNMENT or AZURECHINACLOUD",
     ),
-    variable(
+    Variable::new(
         "AZURE_TOKEN_CREDENTIALS",
         "narrows where credentials are looked for",
         "prod, dev, EnvironmentCredential, WorkloadIdentityCredential, ManagedIdentityCredential or AzureCLICredential",
     ),
-    variable(
+    Variable::new(
         HOSTS,
         "allows tokens to these hosts, beside those of Key Vault and Managed HSM",
         "host names, separated by commas",
     ),
-    variable("IDENTITY_ENDPOINT", "is where App Service gives a machine its tokens", "a URL"),
-    secret("IDENTITY_HEADER", "is sent to that address", "a secret"),
+    Variable::new("IDENTITY_ENDPOINT", "is where App Service gives a machine its tokens", "a URL"),
+    Variable::secret("IDENTITY_HEADER", "is sent to that address", "a secret"),
 ];
 
 /// A cloud: the ends of its hosts, and where its users log in.

@@ -23,6 +23,18 @@ pub struct Variable {
     pub sensitive: bool,
 }
 
+impl Variable {
+    /// One that may be shown.
+    pub const fn new(name: &'static str, description: &'static str, expects: &'static str) -> Self {
+        Self { name, description, expects, sensitive: false }
+    }
+
+    /// One whose value is masked, and not handed on to programs that we start.
+    pub const fn secret(name: &'static str, description: &'static str, expects: &'static str) -> Self {
+        Self { name, description, expects, sensitive: true }
+    }
+}
+
 /// How far the author of a URI is trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrustLevel {

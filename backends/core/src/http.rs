@@ -48,37 +48,23 @@ pub const PLAIN_HTTP: &str = "COUNTERSIGN_PLAIN_HTTP";
 
 /// The environment variables that every client reads.
 pub const VARIABLES: &[Variable] = &[
-    Variable {
-        name: PLAIN_HTTP,
-        description: "allows plain http to these hosts, beside this machine: what is sent can be read on the way",
-        expects: "host names, separated by commas",
-        sensitive: false,
-    },
-    Variable {
-        name: "HTTPS_PROXY",
-        description: "is the proxy for https",
-        expects: "a URL, as in http://proxy:3128",
-        // It may hold a password.
-        sensitive: true,
-    },
-    Variable {
-        name: "HTTP_PROXY",
-        description: "is the proxy for plain http",
-        expects: "a URL, as in http://proxy:3128",
-        sensitive: true,
-    },
-    Variable {
-        name: "NO_PROXY",
-        description: "names hosts that are reached without a proxy",
-        expects: "host names and networks, separated by commas",
-        sensitive: false,
-    },
-    Variable {
-        name: trust::CERTIFICATES,
-        description: "names the certificates that TLS trusts in place of the system's",
-        expects: "a file of certificates in PEM",
-        sensitive: false,
-    },
+    Variable::new(
+        PLAIN_HTTP,
+        "allows plain http to these hosts, beside this machine: what is sent can be read on the way",
+        "host names, separated by commas",
+    ),
+    Variable::secret("HTTPS_PROXY", "is the proxy for https", "a URL, as in http://proxy:3128"),
+    Variable::secret("HTTP_PROXY", "is the proxy for plain http", "a URL, as in http://proxy:3128"),
+    Variable::new(
+        "NO_PROXY",
+        "names hosts that are reached without a proxy",
+        "host names and networks, separated by commas",
+    ),
+    Variable::new(
+        trust::CERTIFICATES,
+        "names the certificates that TLS trusts in place of the system's",
+        "a file of certificates in PEM",
+    ),
 ];
 
 /// What a backend decides about its client.

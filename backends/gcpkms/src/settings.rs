@@ -24,30 +24,26 @@ const HOSTS: &str = "COUNTERSIGN_GCP_HOSTS";
 /// Where Cloud KMS is.
 const DEFAULT: &str = "https://cloudkms.googleapis.com";
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
 /// Those that we read, and those that the SDK reads by itself.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable(
+    Variable::new(
         CREDENTIALS,
         "names the credentials; else those of gcloud, else the machine's",
         "a file in JSON",
     ),
-    variable(QUOTA_PROJECT, "is the project whose quota the calls count against", "a project"),
-    variable(ENDPOINT, "is the address of Cloud KMS", "a URL"),
-    variable(
+    Variable::new(QUOTA_PROJECT, "is the project whose quota the calls count against", "a project"),
+    Variable::new(ENDPOINT, "is the address of Cloud KMS", "a URL"),
+    Variable::new(
         HOSTS,
         "allows tokens to go to these hosts, beside this machine and *.googleapis.com",
         "host names, separated by commas",
     ),
-    variable(
+    Variable::new(
         "GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES",
         "1: credentials may come from a program; off with COUNTERSIGN_NO_COMMANDS",
         "1",
     ),
-    variable("GCE_METADATA_HOST", "is where a machine asks for its own credentials", "a host and port"),
+    Variable::new("GCE_METADATA_HOST", "is where a machine asks for its own credentials", "a host and port"),
 ];
 
 /// A variable's value; one that is empty or no text counts as not set.

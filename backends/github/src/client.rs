@@ -19,18 +19,12 @@ const TOKEN: &str = "GITHUB_TOKEN";
 const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 pub(crate) const VARIABLES: &[Variable] = &[
-    Variable {
-        name: HOST,
-        description: "is the GitHub server with keys in its secrets",
-        expects: "a URL; without it https://api.github.com",
-        sensitive: false,
-    },
-    Variable {
-        name: TOKEN,
-        description: "is the token that writes those secrets",
-        expects: "a token that may write secrets",
-        sensitive: true,
-    },
+    Variable::new(
+        HOST,
+        "is the GitHub server with keys in its secrets",
+        "a URL; without it https://api.github.com",
+    ),
+    Variable::secret(TOKEN, "is the token that writes those secrets", "a token that may write secrets"),
 ];
 
 /// The names that Cosign gives the secrets.

@@ -16,18 +16,16 @@ const HOST: &str = "GITLAB_HOST";
 const TOKEN: &str = "GITLAB_TOKEN";
 
 pub(crate) const VARIABLES: &[Variable] = &[
-    Variable {
-        name: HOST,
-        description: "is the GitLab server with keys in its variables",
-        expects: "a URL; without it https://gitlab.com",
-        sensitive: false,
-    },
-    Variable {
-        name: TOKEN,
-        description: "is the token that reads those variables",
-        expects: "a token with the scope api or read_api",
-        sensitive: true,
-    },
+    Variable::new(
+        HOST,
+        "is the GitLab server with keys in its variables",
+        "a URL; without it https://gitlab.com",
+    ),
+    Variable::secret(
+        TOKEN,
+        "is the token that reads those variables",
+        "a token with the scope api or read_api",
+    ),
 ];
 
 /// The names that Cosign gives the variables.

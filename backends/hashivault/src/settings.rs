@@ -18,51 +18,43 @@ const DEFAULT_MOUNT: &str = "transit";
 /// Cosign's variable for the mount, of both families.
 const MOUNT: &str = "TRANSIT_SECRET_ENGINE_PATH";
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
-const fn secret(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: true }
-}
-
 /// Every variable with `VAULT_` has a twin with `BAO_`.
 pub(crate) const VARIABLES: &[Variable] = &[
-    variable(MOUNT, "is where the transit engine is mounted", "a path, as in transit"),
-    variable(
+    Variable::new(MOUNT, "is where the transit engine is mounted", "a path, as in transit"),
+    Variable::new(
         "VAULT_ADDR",
         "is the Vault server; BAO_ADDR the same for OpenBao, and so for all below",
         "a URL",
     ),
-    secret("VAULT_TOKEN", "is the token to sign with", "a token"),
-    variable("VAULT_NAMESPACE", "is the namespace for URIs that name none", "a path"),
-    variable("VAULT_CACERT", "names the certificates that TLS with Vault trusts", "a file in PEM"),
-    variable(
+    Variable::secret("VAULT_TOKEN", "is the token to sign with", "a token"),
+    Variable::new("VAULT_NAMESPACE", "is the namespace for URIs that name none", "a path"),
+    Variable::new("VAULT_CACERT", "names the certificates that TLS with Vault trusts", "a file in PEM"),
+    Variable::new(
         "VAULT_CAPATH",
         "is where such certificates are, without VAULT_CACERT",
         "a directory of files in PEM",
     ),
-    variable("VAULT_CLIENT_CERT", "is the certificate that TLS shows to Vault", "a file in PEM"),
-    variable("VAULT_CLIENT_KEY", "is the key of that certificate, without a password", "a file in PEM"),
-    variable(
+    Variable::new("VAULT_CLIENT_CERT", "is the certificate that TLS shows to Vault", "a file in PEM"),
+    Variable::new("VAULT_CLIENT_KEY", "is the key of that certificate, without a password", "a file in PEM"),
+    Variable::new(
         "VAULT_TLS_SERVER_NAME",
         "is the name that the server's certificate must bear, if not the address's",
         "a host name",
     ),
-    variable("VAULT_AUTH_METHOD", "chooses how to log in", "token, approle, jwt or kubernetes"),
-    variable("VAULT_AUTH_PATH", "is where that method is mounted", "a path, as in approle"),
-    variable("VAULT_ROLE_ID", "is the role for AppRole", "a role id"),
-    secret("VAULT_SECRET_ID", "is the secret for AppRole", "a secret id"),
-    variable("VAULT_ROLE", "is the role for JWT and Kubernetes", "a role name"),
-    secret("VAULT_JWT", "is the token of another issuer for JWT", "a JWT"),
-    variable("VAULT_JWT_FILE", "holds that token, or Kubernetes' own", "a file"),
-    variable(
+    Variable::new("VAULT_AUTH_METHOD", "chooses how to log in", "token, approle, jwt or kubernetes"),
+    Variable::new("VAULT_AUTH_PATH", "is where that method is mounted", "a path, as in approle"),
+    Variable::new("VAULT_ROLE_ID", "is the role for AppRole", "a role id"),
+    Variable::secret("VAULT_SECRET_ID", "is the secret for AppRole", "a secret id"),
+    Variable::new("VAULT_ROLE", "is the role for JWT and Kubernetes", "a role name"),
+    Variable::secret("VAULT_JWT", "is the token of another issuer for JWT", "a JWT"),
+    Variable::new("VAULT_JWT_FILE", "holds that token, or Kubernetes' own", "a file"),
+    Variable::new(
         "VAULT_CONFIG_PATH",
         "is where the servers' own tool names a token helper",
         "a file, as in ~/.vault",
     ),
-    variable("BAO_ADDR", "is the OpenBao server", "a URL"),
-    secret("BAO_TOKEN", "is the token for OpenBao", "a token"),
+    Variable::new("BAO_ADDR", "is the OpenBao server", "a URL"),
+    Variable::secret("BAO_TOKEN", "is the token for OpenBao", "a token"),
 ];
 
 /// What the environment and the URI say together.

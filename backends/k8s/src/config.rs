@@ -22,18 +22,16 @@ const ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 
 pub(crate) const VARIABLES: &[Variable] = &[
-    Variable {
-        name: FILES,
-        description: "names the files with clusters and users for keys in Kubernetes",
-        expects: "paths, separated as in PATH; without it ~/.kube/config",
-        sensitive: false,
-    },
-    Variable {
-        name: "KUBERNETES_SERVICE_HOST",
-        description: "is the cluster of the pod that this runs in, where there is no kubeconfig",
-        expects: "a host; Kubernetes sets it, and KUBERNETES_SERVICE_PORT",
-        sensitive: false,
-    },
+    Variable::new(
+        FILES,
+        "names the files with clusters and users for keys in Kubernetes",
+        "paths, separated as in PATH; without it ~/.kube/config",
+    ),
+    Variable::new(
+        "KUBERNETES_SERVICE_HOST",
+        "is the cluster of the pod that this runs in, where there is no kubeconfig",
+        "a host; Kubernetes sets it, and KUBERNETES_SERVICE_PORT",
+    ),
 ];
 
 /// A cluster, and what we show there.

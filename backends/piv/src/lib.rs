@@ -66,12 +66,8 @@ impl Default for PivBackend {
     }
 }
 
-const VARIABLES: &[Variable] = &[Variable {
-    name: pin::PIN,
-    description: "is the PIN for piv: URIs without a source of one",
-    expects: "a PIN",
-    sensitive: true,
-}];
+const VARIABLES: &[Variable] =
+    &[Variable::secret(pin::PIN, "is the PIN for piv: URIs without a source of one", "a PIN")];
 
 impl Backend for PivBackend {
     fn schemes(&self) -> &'static [&'static str] {

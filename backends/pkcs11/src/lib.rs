@@ -24,24 +24,15 @@ pub use uri::{ObjectType, Pkcs11Uri, UriPin};
 #[derive(Debug)]
 pub struct Pkcs11Backend;
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
 const VARIABLES: &[Variable] = &[
-    variable(module::MODULE_PATH, "is the PKCS#11 module for URIs that name none", "an absolute path"),
-    variable(
+    Variable::new(module::MODULE_PATH, "is the PKCS#11 module for URIs that name none", "an absolute path"),
+    Variable::new(
         module::ALLOWED_MODULES,
         "allows these PKCS#11 modules only",
         "absolute paths, separated as in PATH",
     ),
-    Variable {
-        name: login::PIN,
-        description: "is the PIN for pkcs11: URIs without a source of one",
-        expects: "a PIN",
-        sensitive: true,
-    },
-    variable(client::IGNORE_CERTIFICATE, "leaves certificates on tokens alone", "1"),
+    Variable::secret(login::PIN, "is the PIN for pkcs11: URIs without a source of one", "a PIN"),
+    Variable::new(client::IGNORE_CERTIFICATE, "leaves certificates on tokens alone", "1"),
 ];
 
 impl Backend for Pkcs11Backend {

@@ -9,12 +9,11 @@ use countersign_core::{OpenContext, Variable};
 use crate::Host;
 use crate::uri::PluginUri;
 
-pub(crate) const VARIABLES: &[Variable] = &[Variable {
-    name: PATH,
-    description: "is where plugins are looked for, but for empty, relative and world-writable entries",
-    expects: "absolute directories",
-    sensitive: false,
-}];
+pub(crate) const VARIABLES: &[Variable] = &[Variable::new(
+    PATH,
+    "is where plugins are looked for, but for empty, relative and world-writable entries",
+    "absolute directories",
+)];
 
 /// The program that serves the URI.
 ///

@@ -20,19 +20,15 @@ const REPOSITORY: &str = "COSIGN_REPOSITORY";
 const DOCKER_TYPES: &str = "COSIGN_DOCKER_MEDIA_TYPES";
 const LARGEST: &str = "COSIGN_MAX_ATTACHMENT_SIZE";
 
-const fn variable(name: &'static str, description: &'static str, expects: &'static str) -> Variable {
-    Variable { name, description, expects, sensitive: false }
-}
-
 /// The variables that are read here.
 pub const VARIABLES: &[Variable] = &[
-    variable(
+    Variable::new(
         REPOSITORY,
         "is where signatures of all images lie, in place of each image's own repository",
         "a repository",
     ),
-    variable(DOCKER_TYPES, "writes the older layout in Docker's media types", "1 or true"),
-    variable(
+    Variable::new(DOCKER_TYPES, "writes the older layout in Docker's media types", "1 or true"),
+    Variable::new(
         LARGEST,
         "bounds what is fetched of the older layout, in place of 128MiB",
         "a size, as in 64MiB",
