@@ -4,10 +4,11 @@ pub mod policies;
 pub mod predicate;
 
 use countersign_core::error::Result;
-use countersign_core::{Algorithm, Digest, Input, Signer};
+use countersign_core::{Algorithm, Digest, Signer};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::sign::sign_bytes;
 use crate::verify::{Envelope, PAYLOAD_TYPE};
 
 /// The version of a statement.
@@ -69,14 +70,8 @@ pub fn sign(signer: &dyn Signer, algorithm: Algorithm, statement: Vec<u8>) -> Re
         key_id: String::new(),
         signature: Vec::new(),
     };
-    let message = envelope.signed();
-    let digest = algorithm.hash().map(|hash| hash.digest(&message));
-    let input = match &digest {
-        Some(digest) if signer.info().hashes_itself.contains(&algorithm) => Input::Hashed(digest, &message),
-        Some(digest) => Input::Digest(digest),
-        None => Input::Message(&message),
-    };
-    envelope.signature = signer.sign(algorithm, input)?.bytes().to_vec();
+    let signed = sign_bytes(signer, algorithm, &envelope.signed())?;
+    envelope.signature = signed.signature.bytes().to_vec();
     Ok(envelope)
 }
 

@@ -41,6 +41,7 @@ mod sign;
 mod sign_blob;
 mod sign_images;
 mod signing_config;
+mod tally;
 mod tree;
 mod triangulate;
 mod trusted_root;

@@ -178,7 +178,7 @@ impl Report {
         match to {
             Destination::Stdout => output.line(text),
             Destination::File(path) => {
-                let options = WriteOptions { mode: 0o644, overwrite: true, flush: false };
+                let options = WriteOptions::product(true);
                 whole_file::write(path, format!("{text}\n").as_bytes(), options)
             }
         }

@@ -85,7 +85,7 @@ impl SigningKey<'_> {
     }
 }
 
-/// A signature over a file, and the digest that its bundle states.
+/// A signature, and the digest that its bundle states.
 #[derive(Debug)]
 pub struct SignedBlob {
     /// The signature.
@@ -110,10 +110,30 @@ pub fn sign_blob(
     let wanted = Wanted { hashes: vec![hash], message: algorithm.signs_message() || hashes_itself };
     let measured = measure(artifact, &wanted, deadline, progress)?;
     let digest = *measured.digest(hash).ok_or_else(|| Error::internal("the wanted digest was not taken"))?;
-    let input = match &measured.message {
+    sign_measured(signer, algorithm, digest, measured.message.as_deref().map(|message| &message[..]))
+}
+
+/// Signs what is in memory. Costs one operation of the key.
+///
+/// # Errors
+/// Those of the signer.
+pub fn sign_bytes(signer: &dyn Signer, algorithm: Algorithm, bytes: &[u8]) -> Result<SignedBlob> {
+    let hash = algorithm.hash().unwrap_or(HashAlgorithm::Sha256);
+    sign_measured(signer, algorithm, hash.digest(bytes), Some(bytes))
+}
+
+/// Hands the signer what the algorithm demands; the message must be there where that is it.
+fn sign_measured(
+    signer: &dyn Signer,
+    algorithm: Algorithm,
+    digest: Digest,
+    message: Option<&[u8]>,
+) -> Result<SignedBlob> {
+    let hashes_itself = signer.info().hashes_itself.contains(&algorithm);
+    let input = match message {
         Some(message) if hashes_itself => Input::Hashed(&digest, message),
-        Some(message) => Input::Message(message),
-        None => Input::Digest(&digest),
+        Some(message) if algorithm.signs_message() => Input::Message(message),
+        _ => Input::Digest(&digest),
     };
     Ok(SignedBlob { signature: signer.sign(algorithm, input)?, digest })
 }

@@ -10,9 +10,12 @@ use countersign_core::{Digest, bounded, certificate};
 use serde_json::Value;
 
 use super::Run;
+use super::flags::beside::{read_signature, read_timestamp};
 use super::flags::key::PasswordFlags;
+use super::flags::predicate::{now, read as read_input};
 use super::flags::registry::{Place, Referrers, RegistryFlags};
-use super::sign_images::now;
+use crate::artifact::Measured;
+use crate::bundle;
 use crate::exit::Failure;
 use crate::image::tags::{self, Ending, Layer};
 use crate::image::write::claims;
@@ -20,12 +23,12 @@ use crate::image::{artifacts, bundles, fetch};
 use crate::json;
 use crate::oci::manifest::Annotations;
 use crate::oci::{Access, Manifest, Reference};
-use crate::verify::{Claims, Envelope, Statement};
+use crate::verify::{Claims, Envelope, Material, Statement};
 
 /// The largest signature, certificate, timestamp or log entry read.
 const MAX_PART_BYTES: u64 = 1024 * 1024;
 /// The largest envelope, bundle or SBOM read.
-const MAX_CONTENT_BYTES: u64 = crate::bundle::MAX_BUNDLE_BYTES;
+const MAX_CONTENT_BYTES: u64 = bundle::MAX_BUNDLE_BYTES;
 
 /// Put signatures, attestations or SBOMs beside an image that were made elsewhere
 #[derive(Debug, Args)]
@@ -177,12 +180,8 @@ impl Signature {
         let context = world.context();
         let part = |path: &Path| read(path, MAX_PART_BYTES, &context);
         let signature = match self.signature.as_str() {
-            "-" => super::attest_blob::content::read("-", "signature", context.deadline)?,
-            text => match bounded::read(Path::new(text), MAX_PART_BYTES, context.deadline) {
-                Ok(bytes) => bytes,
-                Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => text.as_bytes().to_vec(),
-                Err(cause) => return Err(Error::io("read the signature", text, cause).into()),
-            },
+            "-" => read_input("-", "signature", context.deadline)?,
+            text => read_signature(text, context.deadline)?,
         };
         let signature = String::from_utf8_lossy(signature.trim_ascii()).into_owned();
         if STANDARD.decode(&signature).map_or(true, |bytes| bytes.is_empty()) {
@@ -200,10 +199,8 @@ impl Signature {
             annotations.insert(tags::BUNDLE.to_owned(), promise(&part(path)?, path)?.to_string());
         }
         if let Some(path) = &self.tsr {
-            let bytes = part(path)?;
-            let is_json = bytes.trim_ascii_start().starts_with(b"{");
-            let json = if is_json { bytes } else { crate::bundle::timestamp_json(&bytes) };
-            annotations.insert(tags::TIMESTAMP.to_owned(), String::from_utf8_lossy(&json).trim().to_owned());
+            let stamp = bundle::timestamp_json(&read_timestamp(path, context.deadline)?);
+            annotations.insert(tags::TIMESTAMP.to_owned(), String::from_utf8_lossy(&stamp).into_owned());
         }
         let target = Target::new(&self.image, &self.registry, &context)?;
         let payload = match &self.payload {
@@ -234,39 +231,27 @@ impl Attestation {
             contents.push((path, read(path, MAX_CONTENT_BYTES, &context)?));
         }
         let target = Target::new(&self.image, &self.registry, &context)?;
-        let about = |statement: &Statement| {
-            let measured = crate::artifact::Measured { digests: vec![*target.digest()], message: None };
-            statement.check(&measured).map(|_| ())
-        };
+        let measured = Measured { digests: vec![*target.digest()], message: None };
         let mut found = Vec::new();
         for (path, content) in &contents {
             let named = |error: Error| error.within(format!("cannot attach {}", path.display()));
             let refused = |refusal| Failure::Refused { artifact: path.display().to_string(), refusal };
-            if is_bundle(content) {
-                let material = crate::bundle::parse(content)
-                    .and_then(|bundle| crate::verify::Material::from_bundle(&bundle))
-                    .map_err(named)?;
-                let envelope = material.envelope.ok_or_else(|| {
-                    named(
-                        Error::new(ErrorKind::Unsupported, "cannot use the bundle")
-                            .why("it holds no attestation"),
-                    )
-                })?;
+            let envelopes = match is_bundle(content) {
+                true => vec![(content.as_slice(), envelope_of(content).map_err(named)?)],
+                false => lines(content)
+                    .into_iter()
+                    .map(|line| Ok((line, Envelope::parse(line).map_err(named)?)))
+                    .collect::<Result<_, Error>>()?,
+            };
+            for (content, envelope) in envelopes {
                 let statement = Statement::parse(&envelope.payload).map_err(refused)?;
-                about(&statement).map_err(refused)?;
-                found.push((content.clone(), statement.predicate_type, true));
-                continue;
-            }
-            for line in envelopes(content) {
-                let envelope = Envelope::parse(line).map_err(named)?;
-                let statement = Statement::parse(&envelope.payload).map_err(refused)?;
-                about(&statement).map_err(refused)?;
-                found.push((line.to_vec(), statement.predicate_type, false));
+                statement.check(&measured).map_err(refused)?;
+                found.push((content.to_vec(), statement.predicate_type));
             }
         }
         // All were found good before the first is written.
-        for (content, predicate_type, is_bundle) in found {
-            if is_bundle {
+        for (content, predicate_type) in found {
+            if is_bundle(&content) {
                 let remote = target.place.beside(&target.reference, Access::Push);
                 let manifest =
                     bundles::manifest(&content, &target.manifest.as_subject(), &predicate_type, &now())?;
@@ -321,8 +306,16 @@ fn is_bundle(content: &[u8]) -> bool {
     serde_json::from_slice::<Value>(content).is_ok_and(|value| value.get("mediaType").is_some())
 }
 
+/// The envelope in a bundle.
+fn envelope_of(content: &[u8]) -> Result<Envelope, Error> {
+    let material = Material::from_bundle(&bundle::parse(content)?)?;
+    material.envelope.ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, "cannot use the bundle").why("it holds no attestation")
+    })
+}
+
 /// One envelope, however it is broken into lines, or one a line.
-fn envelopes(content: &[u8]) -> Vec<&[u8]> {
+fn lines(content: &[u8]) -> Vec<&[u8]> {
     let whole = content.trim_ascii();
     if serde_json::from_slice::<Value>(whole).is_ok() {
         return vec![whole];

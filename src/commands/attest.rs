@@ -5,10 +5,10 @@ use countersign_core::Digest;
 use countersign_core::error::{Error, ErrorKind};
 
 use super::Run;
-use super::attest_blob::content::{read, statement_of};
-use super::sign_images::{SignImagesFlags, Stating, What, now};
+use super::flags::predicate::{PredicateFlags, statement_of};
+use super::sign_images::{SignImagesFlags, Stating, What};
 use crate::artifact::Measured;
-use crate::attest::{self, predicate};
+use crate::attest;
 use crate::exit::Failure;
 use crate::oci::Reference;
 
@@ -18,21 +18,8 @@ pub(crate) struct Attest {
     #[command(flatten)]
     images: SignImagesFlags,
 
-    /// What to say of the image: a file, - is standard input
-    #[arg(long, value_name = "FILE", required_unless_present = "statement")]
-    predicate: Option<String>,
-
-    /// A whole in-toto statement instead of a predicate
-    #[arg(long, value_name = "FILE", conflicts_with = "predicate")]
-    statement: Option<String>,
-
-    /// The predicate's type: a short name such as slsaprovenance1, spdxjson or cyclonedx, or a URI
-    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
-    predicate_type: String,
-
-    /// What the envelope becomes in a log of version 1
-    #[arg(long, value_name = "KIND", default_value = "dsse", value_parser = ["dsse", "intoto"])]
-    rekor_entry_type: String,
+    #[command(flatten)]
+    what: PredicateFlags,
 
     /// Print the attestation, and write nothing into the registry
     #[arg(long)]
@@ -47,7 +34,7 @@ impl Attest {
     pub(crate) fn execute(self, run: &mut Run<'_>) -> Result<(), Failure> {
         let deadline = run.global.deadline();
         // Everything that can be wrong with the statement is found before anything is asked of anybody.
-        if let Some(path) = &self.statement {
+        if let Some(path) = &self.what.statement {
             let (bytes, parsed) = statement_of(path, deadline)?;
             let statement = |reference: &Reference, digest: &Digest| {
                 let measured = Measured { digests: vec![*digest], message: None };
@@ -59,9 +46,7 @@ impl Attest {
             };
             return self.sign(run, &parsed.predicate_type, &statement);
         }
-        let kind = predicate::predicate_type(&self.predicate_type)?;
-        let content = read(self.predicate.as_deref().unwrap_or_default(), "predicate", deadline)?;
-        let predicate = predicate::predicate(&self.predicate_type, &content, &now())?;
+        let (kind, predicate) = self.what.read(deadline)?;
         let statement = |reference: &Reference, digest: &Digest| {
             let name = reference.repository.to_string();
             Ok(attest::statement(attest::Version::One, &name, &[*digest], kind, &predicate))
@@ -71,6 +56,6 @@ impl Attest {
 
     fn sign(&self, run: &mut Run<'_>, predicate_type: &str, statement: &Stating<'_>) -> Result<(), Failure> {
         let what = What::Attestation { predicate_type, statement, replaces: self.replace };
-        self.images.sign_all(run, "attesting", &self.rekor_entry_type, !self.no_upload, &what)
+        self.images.sign_all(run, "attesting", &self.what.rekor_entry_type, !self.no_upload, &what)
     }
 }

@@ -1,6 +1,6 @@
 //! `attest-blob`: signs a statement about a file and writes it in a bundle.
 
-pub(super) mod content;
+mod content;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use countersign_core::error::Result;
 use countersign_core::whole_file::{self, WriteOptions};
 
 use super::Run;
+use super::flags::predicate::PredicateFlags;
 use super::flags::signing::{How, SigningFlags};
 use crate::attest;
 use crate::bundle::{Content, timestamp_json};
@@ -26,17 +27,8 @@ pub(crate) struct AttestBlob {
     #[arg(value_name = "FILE", required_unless_present_any = ["statement", "hash"])]
     file: Option<String>,
 
-    /// What to say of it: a file, - is standard input
-    #[arg(long, value_name = "FILE", required_unless_present = "statement")]
-    predicate: Option<String>,
-
-    /// A whole in-toto statement instead of a predicate
-    #[arg(long, value_name = "FILE", conflicts_with = "predicate")]
-    statement: Option<String>,
-
-    /// The predicate's type: a short name such as slsaprovenance1, spdxjson or cyclonedx, or a URI
-    #[arg(long = "type", value_name = "TYPE", default_value = "custom")]
-    predicate_type: String,
+    #[command(flatten)]
+    what: PredicateFlags,
 
     /// The SHA-256 of the file in hexadecimal, where the file is elsewhere
     #[arg(long, value_name = "HEX")]
@@ -44,10 +36,6 @@ pub(crate) struct AttestBlob {
 
     #[command(flatten)]
     signing: SigningFlags,
-
-    /// What the envelope becomes in a log of version 1
-    #[arg(long, value_name = "KIND", default_value = "dsse", value_parser = ["dsse", "intoto"])]
-    rekor_entry_type: String,
 
     /// With a timestamp authority: write its response to this file too, as Cosign's JSON
     #[arg(long, value_name = "FILE", requires = "timestamp_server_url")]
@@ -87,13 +75,13 @@ impl AttestBlob {
         let path = self.bundle_path()?;
         // Everything that can be wrong with the statement is found before a key is opened or a PIN asked for.
         let (name, digests, statement) = self.content(deadline)?;
-        let inputs = [&self.file, &self.predicate, &self.statement];
+        let inputs = [&self.file, &self.what.predicate, &self.what.statement];
         let stdin_is_free = !inputs.into_iter().flatten().any(|input| input == "-");
         let world = self.signing.password.world(run, stdin_is_free);
         let how = How {
             new_format: self.new_bundle_format,
             consents: self.yes,
-            entry_kind: &self.rekor_entry_type,
+            entry_kind: &self.what.rekor_entry_type,
         };
         let key = self.signing.open(&uri, &how, run, &world.context())?;
         let envelope = attest::sign(&*key.signer, key.algorithm, statement)?;
@@ -124,7 +112,7 @@ impl AttestBlob {
     ) -> Result<Vec<String>> {
         let mut outputs = Vec::new();
         let mut write = |what: &str, path: &Path, content: &[u8], overwrite: bool| {
-            whole_file::write(path, content, WriteOptions { mode: 0o644, overwrite, flush: false })?;
+            whole_file::write(path, content, WriteOptions::product(overwrite))?;
             run.output.note(format!("Wrote {what} to file {}", path.display()));
             outputs.push(path.display().to_string());
             Ok::<_, countersign_core::Error>(())

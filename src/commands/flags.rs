@@ -9,6 +9,8 @@ pub mod key;
 pub mod legacy;
 pub mod not_built;
 pub mod out;
+pub mod pem;
+pub(crate) mod predicate;
 pub mod registry;
 pub mod services;
 pub(crate) mod signing;

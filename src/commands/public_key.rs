@@ -43,11 +43,7 @@ impl PublicKeyCommand {
         let pem = public_key.to_pem();
         match &self.outfile {
             Some(path) => {
-                whole_file::write(
-                    path,
-                    pem.as_bytes(),
-                    WriteOptions { mode: 0o644, overwrite: true, flush: false },
-                )?;
+                whole_file::write(path, pem.as_bytes(), WriteOptions::product(true))?;
                 run.output.note(format!("Public key written to {}", path.display()));
                 Ok(())
             }

@@ -14,12 +14,12 @@ use countersign_core::error::{Error, ErrorKind};
 
 use super::Run;
 use super::flags::signing::{How, SigningFlags};
+use super::tally::Tally;
 use crate::artifact::Artifact;
 use crate::batch;
-use crate::exit::{FAILURE, Failure};
+use crate::exit::Failure;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::report::{Item, Problem};
 use crate::sign::SigningKey;
 use crate::sign::plan::{BUNDLE_ENDING, bundle_paths};
 use signing::Signing;
@@ -162,36 +162,17 @@ impl SignBlob {
         let stop = || interrupt.is_raised();
         let results = batch::run(&jobs, threads(key), &stop, &|job| signing.sign(job));
         drop(progress);
-        let (mut failed, mut done) = (0, 0);
-        let mut only_failure = None;
-        for (job, result) in jobs.iter().zip(results) {
-            let artifact = job.artifact.name();
-            done += usize::from(result.is_some());
-            run.report.item(match result {
-                None => Item { artifact, outcome: "skipped", ..Item::default() },
-                Some(Ok(item)) => item,
-                Some(Err(failure)) => {
-                    failed += 1;
-                    let problem = Some(Problem::from(&failure));
-                    only_failure = Some(failure);
-                    Item { artifact, outcome: "failed", failure: problem, ..Item::default() }
-                }
-            });
-        }
+        let tally = Tally::report(run, jobs.iter().map(|job| job.artifact.name()), results, false);
         if total > 1 {
-            let rest = if done < total { format!(", {} not begun", total - done) } else { String::new() };
+            let (failed, left) = (tally.failed, tally.left());
+            let rest = if left > 0 { format!(", {left} not begun") } else { String::new() };
             run.output.note(format!(
                 "Signed {} of {total} files with {}, {failed} failed{rest}",
-                done - failed,
+                total - left - failed,
                 key.signer.info().uri
             ));
         }
-        match only_failure {
-            _ if done < total => Err(Failure::Interrupted { done, total, what: "files" }),
-            Some(failure) if total == 1 => Err(failure),
-            Some(_) => Err(Failure::Batch { failed, total, act: "sign", what: "files", code: FAILURE }),
-            None => Ok(()),
-        }
+        tally.outcome("sign", "files")
     }
 }
 

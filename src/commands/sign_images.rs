@@ -2,22 +2,23 @@
 
 mod one;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use countersign_core::error::{Error, ErrorKind};
+use countersign_core::whole_file::{self, WriteOptions};
 use countersign_core::{Digest, OpenContext};
 
 use super::Run;
 use super::flags::registry::{Place, RegistryFlags};
 use super::flags::signing::{How, SigningFlags};
+use super::tally::Tally;
 use crate::batch;
-use crate::exit::{FAILURE, Failure};
+use crate::exit::Failure;
 use crate::image::write::Annotations;
 use crate::image::{fetch, platforms, resolve};
 use crate::interrupt::Interrupt;
 use crate::oci::{Access, Descriptor, Reference};
-use crate::report::{Item, Problem};
 use crate::sign::SigningKey;
 use one::One;
 
@@ -94,8 +95,8 @@ pub(crate) enum What<'a> {
         /// Claims made elsewhere, for the older layout.
         payload: Option<&'a [u8]>,
         /// Where a single image's claims and signature are written, too.
-        payload_file: Option<&'a std::path::Path>,
-        signature_file: Option<&'a std::path::Path>,
+        payload_file: Option<&'a Path>,
+        signature_file: Option<&'a Path>,
         /// In the older layout: into artifacts that refer to the images.
         refers: bool,
         /// Whether the images' SBOMs are meant, in place of the images.
@@ -236,49 +237,20 @@ impl SignImagesFlags {
         what: &What<'_>,
         jobs: &[Job],
     ) -> Result<(), Failure> {
-        let total = jobs.len();
         let interrupt = Interrupt::watch();
         let one = One { flags: self, key, place, uploads, what, output: run.output };
         let results = batch::run(jobs, IMAGES, &|| interrupt.is_raised(), &|job| {
             let world = self.signing.password.world(run, false);
             one.sign(job, &world.context())
         });
-        let (mut failed, mut done, mut only) = (0, 0, None);
-        for (job, result) in jobs.iter().zip(results) {
-            let artifact = job.reference.to_string();
-            done += usize::from(result.is_some());
-            run.report.item(match result {
-                None => Item { artifact, outcome: "skipped", ..Item::default() },
-                Some(Ok(item)) => item,
-                Some(Err(failure)) => {
-                    failed += 1;
-                    if total > 1 {
-                        run.output.failure_of_one(&failure);
-                    }
-                    let problem = Some(Problem::from(&failure));
-                    only = Some(failure);
-                    Item { artifact, outcome: "failed", failure: problem, ..Item::default() }
-                }
-            });
-        }
-        match only {
-            _ if done < total => Err(Failure::Interrupted { done, total, what: "images" }),
-            Some(failure) if total == 1 => Err(failure),
-            Some(_) => Err(Failure::Batch { failed, total, act: "sign", what: "images", code: FAILURE }),
-            None => Ok(()),
-        }
+        let names = jobs.iter().map(|job| job.reference.to_string());
+        Tally::report(run, names, results, true).outcome("sign", "images")
     }
 }
 
 /// A file that holds what one image's signature gives.
-pub(super) fn write(path: &std::path::Path, content: &[u8]) -> Result<(), Error> {
-    let options = countersign_core::whole_file::WriteOptions { mode: 0o644, overwrite: true, flush: false };
-    countersign_core::whole_file::write(path, content, options)
-}
-
-/// The time to write down, whole seconds.
-pub(super) fn now() -> String {
-    jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default().to_string()
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<(), Error> {
+    whole_file::write(path, content, WriteOptions::product(true))
 }
 
 /// A limit for work that waits for a registry.

@@ -1,8 +1,6 @@
 //! `verify-blob`: holds files against bundles or signatures, and those against a key or an identity.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args;
 use countersign_core::error::Error;
@@ -13,6 +11,7 @@ use super::flags::beside::BesideFlags;
 use super::flags::key::parse_algorithm;
 use super::judge::{Accepted, SignerFlags, Verdict, item, judge};
 use crate::artifact::Artifact;
+use crate::batch;
 use crate::exit::{FAILURE, Failure};
 use crate::sign::plan::BUNDLE_ENDING;
 use crate::verify::Policy;
@@ -89,28 +88,13 @@ impl VerifyBlob {
         artifacts: &[Artifact],
     ) -> Result<(), Failure> {
         let total = artifacts.len();
-        let workers = usize::from(self.max_workers).min(total);
-        let results: Vec<_> = artifacts.iter().map(|_| Mutex::new(None)).collect();
-        let next = AtomicUsize::new(0);
-        let work = || {
-            while let Some((artifact, result)) = {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                artifacts.get(at).zip(results.get(at))
-            } {
-                let outcome = self.verify_one(run, accepted, artifact);
-                *result.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(outcome);
-            }
-        };
-        if workers == 1 {
-            work();
-        } else {
-            std::thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
-        }
+        let results = batch::run(artifacts, usize::from(self.max_workers), &|| false, &|artifact| {
+            self.verify_one(run, accepted, artifact)
+        });
         let (mut failed, mut only_failure) = (0, None);
         let mut versions = None;
         for (artifact, result) in artifacts.iter().zip(results) {
-            let outcome = result.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let mut outcome = outcome.unwrap_or_else(|| Err(Error::internal("a file was left out").into()));
+            let mut outcome = result.unwrap_or_else(|| Err(Error::internal("a file was left out").into()));
             self.signer.explain(run, accepted, &mut versions, &mut outcome);
             match &outcome {
                 Ok(judged) => {

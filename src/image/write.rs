@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use countersign_core::error::{Error, ErrorKind, Result};
-use countersign_core::{Algorithm, Certificate, Digest, HashAlgorithm, Input, Signer};
+use countersign_core::{Algorithm, Certificate, Digest, HashAlgorithm, Signer};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -13,7 +13,7 @@ use super::tags::{self, Layer};
 use crate::attest;
 use crate::bundle::{self, Content};
 use crate::services::Testimony;
-use crate::sign::SigningKey;
+use crate::sign::{SignedBlob, SigningKey, sign_bytes};
 use crate::verify::{Envelope, SIGNATURE, SIMPLE_SIGNING};
 
 /// What a signature says of an image, beside which one it is.
@@ -89,14 +89,7 @@ pub fn sign_claims(
     algorithm: Algorithm,
     claims: Vec<u8>,
 ) -> Result<(Layer, Testimony)> {
-    let hash = algorithm.hash().unwrap_or(HashAlgorithm::Sha256);
-    let digest = hash.digest(&claims);
-    let input = match algorithm.signs_message() {
-        true => Input::Message(&claims),
-        false if key.signer.info().hashes_itself.contains(&algorithm) => Input::Hashed(&digest, &claims),
-        false => Input::Digest(&digest),
-    };
-    let signature = key.signer.sign(algorithm, input)?;
+    let SignedBlob { signature, digest } = sign_bytes(&*key.signer, algorithm, &claims)?;
     let testimony =
         key.witness_as(algorithm, Content::Artifact(&digest, signature.bytes()), signature.bytes())?;
     let mut annotations = beside(key, &testimony)?;

@@ -139,7 +139,7 @@ fn what_was_signed_elsewhere_is_attached_and_verifies() {
     );
     assert!(
         said(&attach(&["--signature", "no-file-and-no-base64!"], &image))
-            .contains("neither a file nor base64")
+            .contains("name a file, or pass the base64 itself")
     );
     world.write("junk", "{}");
     assert!(

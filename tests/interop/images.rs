@@ -215,7 +215,9 @@ fn sigstore_js_takes_our_signatures_of_images() {
             command.output().expect("it starts")
         };
         let answer = verify("bundle", &rig::public(key));
-        assert!(answer.status.success(), "{name}: {}", rig::said(&answer));
+        // Of an envelope it takes SHA-256 whatever the curve, as Cosign does.
+        let accepts = !matches!(key, KeyType::P384 | KeyType::P521);
+        assert_eq!(answer.status.success(), accepts, "{name}: {}", rig::said(&answer));
         let stranger = if key == KeyType::P256 { KeyType::Rsa2048 } else { KeyType::P256 };
         assert!(!verify("bundle", &rig::public(stranger)).status.success(), "{name}: another key");
         assert_ne!(bundle, changed);

@@ -17,6 +17,13 @@ pub struct WriteOptions {
     pub flush: bool,
 }
 
+impl WriteOptions {
+    /// For what can be made again, and may be read by all.
+    pub const fn product(overwrite: bool) -> Self {
+        Self { mode: 0o644, overwrite, flush: false }
+    }
+}
+
 /// Writes `content` to `path`. A device or pipe (`/dev/stdout`) is written to, never replaced.
 ///
 /// # Errors

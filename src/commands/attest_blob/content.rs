@@ -1,20 +1,15 @@
 //! What an attestation says, from the flags and files that the user gave.
 
-use std::io::Read;
-use std::path::Path;
 use std::time::Instant;
 
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::{Digest, HashAlgorithm, bounded, hexadecimal};
+use countersign_core::{Digest, HashAlgorithm, hexadecimal};
 
 use super::AttestBlob;
 use crate::artifact::{Artifact, Measured, Wanted, measure};
-use crate::attest::{self, predicate};
+use crate::attest;
+use crate::commands::flags::predicate::statement_of;
 use crate::exit::Failure;
-use crate::verify::Statement;
-
-/// The largest predicate or statement read: SBOMs reach some tens of megabytes.
-const MAX_PREDICATE_BYTES: u64 = 48 * 1024 * 1024;
 
 impl AttestBlob {
     /// The file's name, its digests, and the statement about it.
@@ -22,7 +17,7 @@ impl AttestBlob {
         &self,
         deadline: Option<Instant>,
     ) -> Result<(String, Vec<Digest>, Vec<u8>), Failure> {
-        if let Some(path) = &self.statement {
+        if let Some(path) = &self.what.statement {
             let (statement, parsed) = statement_of(path, deadline)?;
             // What is named as well must be what the statement is about.
             let wanted = Wanted { hashes: parsed.hashes(), message: false };
@@ -35,10 +30,7 @@ impl AttestBlob {
             })?;
             return Ok((name, measured.digests, statement));
         }
-        let kind = predicate::predicate_type(&self.predicate_type)?;
-        let content = read(self.predicate.as_deref().unwrap_or_default(), "predicate", deadline)?;
-        let now = jiff::Timestamp::from_second(jiff::Timestamp::now().as_second()).unwrap_or_default();
-        let predicate = predicate::predicate(&self.predicate_type, &content, &now.to_string())?;
+        let (kind, predicate) = self.what.read(deadline)?;
         let wanted = Wanted { hashes: vec![HashAlgorithm::Sha256], message: false };
         let Some((name, measured)) = self.measured(&wanted, deadline)? else {
             return Err(Failure::usage("name the file to attest, or its --hash"));
@@ -88,40 +80,4 @@ fn parse_hash(text: &str) -> Result<Digest, Failure> {
     let bytes = hexadecimal::from_hex(text.strip_prefix("sha256:").unwrap_or(text));
     let digest = bytes.and_then(|bytes| Digest::from_bytes(HashAlgorithm::Sha256, &bytes).ok());
     digest.ok_or_else(|| Failure::usage("--hash is no SHA-256: expected 64 hexadecimal digits"))
-}
-
-/// A statement in a file, and what it says.
-///
-/// # Errors
-/// Those of the file, and of what is no statement.
-pub(in crate::commands) fn statement_of(
-    path: &str,
-    deadline: Option<Instant>,
-) -> Result<(Vec<u8>, Statement), Error> {
-    let bytes = read(path, "statement", deadline)?;
-    let parsed = Statement::parse(&bytes).map_err(|refusal| {
-        Error::new(ErrorKind::Unsupported, format!("cannot attest with {path}")).why(refusal.to_string())
-    })?;
-    Ok((bytes, parsed))
-}
-
-/// A predicate or statement; `-` is standard input.
-///
-/// # Errors
-/// Those of the file; [`ErrorKind::Unsupported`] beyond what is read.
-pub(in crate::commands) fn read(path: &str, what: &str, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
-    let failed = |cause| Error::io(&format!("read the {what}"), path, cause);
-    if path != "-" {
-        return bounded::read(Path::new(path), MAX_PREDICATE_BYTES, deadline).map_err(failed);
-    }
-    let mut bytes = Vec::new();
-    std::io::stdin().take(MAX_PREDICATE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_PREDICATE_BYTES {
-        return Err(Error::new(
-            ErrorKind::Unsupported,
-            format!("cannot read the {what} from standard input"),
-        )
-        .why(format!("it is larger than {MAX_PREDICATE_BYTES} bytes")));
-    }
-    Ok(bytes)
 }

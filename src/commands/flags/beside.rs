@@ -207,7 +207,11 @@ pub(in crate::commands) fn read_signature(
         Err(cause) if cause.kind() == std::io::ErrorKind::NotFound && looks_like_base64(signature) => {
             Ok(signature.as_bytes().to_vec())
         }
-        Err(cause) => Err(Error::io("read the signature", signature, cause)),
+        Err(cause) => {
+            let error = Error::io("read the signature", signature, cause);
+            let is_missing = error.kind() == ErrorKind::NotFound;
+            Err(if is_missing { error.hint("name a file, or pass the base64 itself") } else { error })
+        }
     }
 }
 
@@ -242,7 +246,7 @@ pub(in crate::commands) fn read_sct(
 }
 
 /// Cosign's `--rfc3161-timestamp` holds base64 in JSON; a timestamp authority answers in DER.
-fn read_timestamp(path: &Path, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
+pub(in crate::commands) fn read_timestamp(path: &Path, deadline: Option<Instant>) -> Result<Vec<u8>, Error> {
     let bytes = bounded::read(path, MAX_PART_BYTES, deadline)
         .map_err(|cause| Error::io("read the timestamp", path.display(), cause))?;
     if !bytes.trim_ascii_start().starts_with(b"{") {

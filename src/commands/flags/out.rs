@@ -23,7 +23,7 @@ impl OutFlag {
     /// Those of writing.
     pub(crate) fn write(&self, run: &Run<'_>, what: &str, text: &str) -> Result<(), Failure> {
         let Some(path) = &self.out else { return Ok(run.output.line(text)?) };
-        let options = WriteOptions { mode: 0o644, overwrite: true, flush: false };
+        let options = WriteOptions::product(true);
         whole_file::write(path, text.as_bytes(), options)?;
         run.output.note(format!("Wrote {what} to file {}", path.display()));
         Ok(())

@@ -1,20 +1,17 @@
 //! Flags that say how registries are reached, and where in them signatures lie.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use countersign_core::error::{Error, ErrorKind, Result};
-use countersign_core::{Digest, OpenContext, Secret, Variable, bounded};
+use countersign_core::{Digest, OpenContext, Secret, Variable};
 
+use super::pem;
 use crate::image::find::MAX_LAYER_BYTES;
 use crate::image::resolve;
 use crate::image::tags::Ending;
 use crate::oci::credentials::Credential;
 use crate::oci::{Access, Identity, Options, Reference, Registry, Remote, Repository};
-
-/// The largest file of certificates or a key read.
-const MAX_PEM_BYTES: u64 = 1024 * 1024;
 
 const REPOSITORY: &str = "COSIGN_REPOSITORY";
 const DOCKER_TYPES: &str = "COSIGN_DOCKER_MEDIA_TYPES";
@@ -138,18 +135,10 @@ impl RegistryFlags {
     /// # Errors
     /// Those of the files.
     pub(crate) fn options(&self, context: &OpenContext<'_>) -> Result<Options> {
-        let read = |path: &Path| {
-            bounded::read(path, MAX_PEM_BYTES, context.deadline)
-                .map_err(|cause| Error::io("read the PEM file", path.display(), cause))
-        };
-        let identity: Option<Identity> = match (&self.registry_client_cert, &self.registry_client_key) {
-            (Some(certificate), Some(key)) => {
-                let key = zeroize::Zeroizing::new(read(key)?);
-                let pem = [read(certificate)?.as_slice(), b"\n", key.as_slice()].concat();
-                Some(Arc::new(Secret::new(pem)))
-            }
-            _ => None,
-        };
+        let deadline = context.deadline;
+        let (certificate, key) = (&self.registry_client_cert, &self.registry_client_key);
+        let identity: Option<Identity> = pem::identity(certificate.as_deref(), key.as_deref(), deadline)?;
+        let authorities = self.registry_cacert.as_deref().map(|path| pem::read(path, deadline));
         let secret = |text: &str| Secret::new(text.as_bytes().to_vec());
         let credential = match (&self.registry_token, &self.registry_username, &self.registry_password) {
             (Some(token), ..) => Some(Credential::Bearer(secret(token))),
@@ -159,7 +148,7 @@ impl RegistryFlags {
         Ok(Options {
             allows_insecure: self.allow_insecure_registry,
             allows_http: self.allow_http_registry,
-            authorities: self.registry_cacert.as_deref().map(read).transpose()?,
+            authorities: authorities.transpose()?,
             identity,
             server_name: self.registry_server_name.clone(),
             credential,

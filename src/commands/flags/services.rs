@@ -1,21 +1,18 @@
 //! Flags that say which services witness a signature.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use countersign_core::OpenContext;
 use countersign_core::error::{Error, ErrorKind};
-use countersign_core::{OpenContext, Secret, bounded};
 
+use super::pem;
 use super::switches::parse_bool;
 use super::trust;
 use crate::exit::Failure;
 use crate::services::{LogVersion, Services, TimestampTls, Witnesses, config};
 use crate::trust::{Refresh, Repository, SIGNING_CONFIG};
-
-/// The largest file of certificates or a key read.
-const MAX_PEM_BYTES: u64 = 1024 * 1024;
 
 /// Where signatures go when nobody names a log and no signing config is wanted, as in Cosign.
 pub(crate) const PUBLIC_LOG: &str = "https://rekor.sigstore.dev";
@@ -157,19 +154,13 @@ impl ServiceFlags {
     }
 
     fn tls(&self, deadline: Option<Instant>) -> Result<TimestampTls, Error> {
-        let read = |path: &Path| {
-            bounded::read(path, MAX_PEM_BYTES, deadline)
-                .map_err(|cause| Error::io("read the PEM file", path.display(), cause))
-        };
-        let certificates = self.timestamp_client_cacert.as_deref().map(read).transpose()?;
-        let identity = match (&self.timestamp_client_cert, &self.timestamp_client_key) {
-            (Some(certificate), Some(key)) => {
-                let pem = zeroize::Zeroizing::new([read(certificate)?, b"\n".to_vec(), read(key)?].concat());
-                Some(Arc::new(Secret::new(pem.to_vec())))
-            }
-            _ => None,
-        };
-        Ok(TimestampTls { certificates, identity, server_name: self.timestamp_server_name.clone() })
+        let (certificate, key) = (&self.timestamp_client_cert, &self.timestamp_client_key);
+        let authorities = self.timestamp_client_cacert.as_deref().map(|path| pem::read(path, deadline));
+        Ok(TimestampTls {
+            certificates: authorities.transpose()?,
+            identity: pem::identity(certificate.as_deref(), key.as_deref(), deadline)?,
+            server_name: self.timestamp_server_name.clone(),
+        })
     }
 }
 

@@ -99,5 +99,5 @@ impl Signing<'_> {
 }
 
 fn write(path: &Path, content: &[u8], overwrite: bool) -> Result<(), Error> {
-    whole_file::write(path, content, WriteOptions { mode: 0o644, overwrite, flush: false })
+    whole_file::write(path, content, WriteOptions::product(overwrite))
 }

@@ -2,9 +2,10 @@
 
 use countersign_core::{Algorithm, OpenContext};
 
-use super::{Format, Job, SignImagesFlags, What, in_time, now, write};
+use super::{Format, Job, SignImagesFlags, What, in_time, write};
 use crate::artifact::Artifact;
 use crate::bundle::Content;
+use crate::commands::flags::predicate::now;
 use crate::commands::flags::registry::Place;
 use crate::exit::Failure;
 use crate::image::budget::Budget;
