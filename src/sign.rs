@@ -110,7 +110,7 @@ pub fn sign_blob(
     let wanted = Wanted { hashes: vec![hash], message: algorithm.signs_message() || hashes_itself };
     let measured = measure(artifact, &wanted, deadline, progress)?;
     let digest = *measured.digest(hash).ok_or_else(|| Error::internal("the wanted digest was not taken"))?;
-    sign_measured(signer, algorithm, digest, measured.message.as_deref().map(|message| &message[..]))
+    sign_measured(signer, algorithm, digest, measured.message.as_deref())
 }
 
 /// Signs what is in memory. Costs one operation of the key.

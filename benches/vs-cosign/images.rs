@@ -12,6 +12,7 @@ use crate::Result;
 
 /// The hidden first argument that makes this program the floor: then the registry, and the images.
 pub(crate) const FLOOR: &str = "--floor-of-images";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 /// A registry with lists of referrers, as long as this lives.
@@ -40,25 +41,48 @@ impl Registry {
         (0..count).map(|number| self.image(&format!("app-{number}"))).collect()
     }
 
+    /// Puts an index of so many images there. Gives its name with its digest.
+    pub(crate) fn index(&self, repository: &str, platforms: u32) -> Result<String> {
+        let parts: Vec<String> = (0..platforms)
+            .map(|number| {
+                let manifest = self.manifest(repository, &format!("{repository} {number}"))?;
+                let digest = sha256(manifest.as_bytes());
+                self.put(repository, &digest, MANIFEST, &manifest)?;
+                Ok(format!(
+                    r#"{{"mediaType":"{MANIFEST}","digest":"{digest}","size":{},"platform":{{"os":"linux","architecture":"a{number}"}}}}"#,
+                    manifest.len()
+                ))
+            })
+            .collect::<Result<_>>()?;
+        let index =
+            format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{}]}}"#, parts.join(","));
+        self.put(repository, "v1", INDEX, &index)
+    }
+
     fn image(&self, repository: &str) -> Result<String> {
+        let manifest = self.manifest(repository, repository)?;
+        self.put(repository, "v1", MANIFEST, &manifest)
+    }
+
+    /// An image, its configuration written: `of` makes it another one than others.
+    fn manifest(&self, repository: &str, of: &str) -> Result<String> {
         let config = br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#;
         let uploads = format!("/v2/{repository}/blobs/uploads/?digest={}", sha256(config));
         let (status, _) = ask(&self.address, "POST", &uploads, "application/octet-stream", config)?;
         if status != 201 {
             return Err(format!("the registry answers {status} to a blob").into());
         }
-        let manifest = format!(
-            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},"layers":[],"annotations":{{"of":"{repository}"}}}}"#,
+        Ok(format!(
+            r#"{{"schemaVersion":2,"mediaType":"{MANIFEST}","config":{{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{}","size":{}}},"layers":[],"annotations":{{"of":"{of}"}}}}"#,
             sha256(config),
             config.len()
-        );
-        let (status, _) = ask(
-            &self.address,
-            "PUT",
-            &format!("/v2/{repository}/manifests/v1"),
-            MANIFEST,
-            manifest.as_bytes(),
-        )?;
+        ))
+    }
+
+    /// Writes a manifest. Gives its name with its digest.
+    fn put(&self, repository: &str, tag: &str, media_type: &str, manifest: &str) -> Result<String> {
+        let path = format!("/v2/{repository}/manifests/{tag}");
+        let (status, _) = ask(&self.address, "PUT", &path, media_type, manifest.as_bytes())?;
         if status != 201 {
             return Err(format!("the registry answers {status} to a manifest").into());
         }

@@ -3,17 +3,18 @@
 //! Both tools get the same key, the same files and the same environment. Cosign's key file is the one both read, and
 //! both verify the bundle that Cosign wrote.
 
+mod of_images;
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::images::{self, Registry};
 use crate::keyless::{self, Keyless};
 use crate::measure::{Figures, Program, run, side_by_side};
 use crate::{Result, Tools, token};
 
 /// The rows by name, in the order of the table.
-pub(crate) const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 16] = [
     "start",
     "generate-key-pair",
     "unlock",
@@ -29,6 +30,7 @@ pub(crate) const NAMES: [&str; 15] = [
     "token-many",
     "image",
     "image-many",
+    "image-index",
 ];
 
 /// The rows that the budget of another row is made of.
@@ -40,7 +42,6 @@ const SMALL_BYTES: usize = 1024;
 const MANY_FILES: u32 = 1000;
 const TOKEN_FILES: u32 = 500;
 const KEYLESS_FILES: u32 = 500;
-const IMAGES: u32 = 200;
 const GIB: u64 = 1 << 30;
 
 /// One line of the table. A tool that cannot do the row has no figures.
@@ -114,6 +115,7 @@ impl<'a> Bench<'a> {
             "token-many" => self.token_many(),
             "image" => self.image(),
             "image-many" => self.image_many(),
+            "image-index" => self.image_index(),
             other => Err(format!("no row is called {other}; there are {}", NAMES.join(", ")).into()),
         }
     }
@@ -337,58 +339,6 @@ impl<'a> Bench<'a> {
             "{TOKEN_FILES} files, RSA-2048 on SoftHSM, per file: one call of ours, single calls of Cosign"
         );
         Ok(Row { note: Some(note), ..Row::both(&title, ours, figures[2], budget) })
-    }
-
-    fn image(&self) -> Result<Row> {
-        let registry = Registry::start()?;
-        let images = registry.images(1)?;
-        run(&mut self.sign_images(&images), &self.log)?;
-        let (ours, cosign) = self.pair(
-            20,
-            |_| self.verify_images(&self.tools.ours, &images),
-            |_| self.verify_images(&self.tools.cosign, &images),
-        )?;
-        Ok(Row::both("verify an image by digest, key, a registry in memory", ours, cosign, None))
-    }
-
-    fn image_many(&self) -> Result<Row> {
-        let registry = Registry::start()?;
-        let images = registry.images(IMAGES)?;
-        run(&mut self.sign_images(&images), &self.log)?;
-        let program = std::env::current_exe().unwrap_or_default();
-        let figures = side_by_side(
-            &self.log,
-            self.runs(10),
-            true,
-            &mut [
-                Box::new(|_| self.command(&program, images::FLOOR, &strings(&images))),
-                Box::new(|_| self.verify_images(&self.tools.ours, &images)),
-                Box::new(|round| self.verify_images(&self.tools.cosign, &images[round..=round])),
-            ],
-        )?;
-        let (floor, ours) = (figures[0].per_item(IMAGES), figures[1].per_item(IMAGES));
-        let note = format!(
-            "image-many: the same objects fetched one after the other and not looked at: CPU {:.2} ms, wall {:.2} ms an image. \
-             Ours verifies {:.0} times as many a second as Cosign in single calls.",
-            floor.cpu_median_ms,
-            floor.wall_median_ms,
-            figures[2].wall_median_ms / ours.wall_median_ms,
-        );
-        let budget = Budget::of(figures[2].cpu_median_ms / 10.0, None, "a tenth of Cosign's");
-        let title = format!("{IMAGES} images, per image: one call of ours, single calls of Cosign");
-        Ok(Row { note: Some(note), ..Row::both(&title, ours, figures[2], budget) })
-    }
-
-    fn sign_images(&self, images: &[String]) -> Command {
-        let mut command = self.ours("sign", &["--key", "plain.key", "--tlog-upload=false", "-y"]);
-        command.args(images);
-        command
-    }
-
-    fn verify_images(&self, tool: &Path, images: &[String]) -> Command {
-        let mut command = self.command(tool, "verify", &["--key", "plain.pub", "--insecure-ignore-tlog"]);
-        command.args(images);
-        command
     }
 
     fn make_token(&mut self) -> Result<()> {
