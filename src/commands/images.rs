@@ -80,7 +80,7 @@ pub(crate) struct ImageFlags {
     pub(crate) max_workers: u16,
 
     /// The signer's certificate, where it does not stand beside the signature: PEM, DER or base64 of either
-    #[arg(long, alias = "cert", value_name = "FILE")]
+    #[arg(long, alias = "cert", value_name = "FILE", conflicts_with = "policy_file")]
     pub(crate) certificate: Option<PathBuf>,
 
     /// What a log of certificates said of that one, where it does not stand in it: the log's JSON (RFC 6962 4.1)

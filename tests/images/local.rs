@@ -9,6 +9,10 @@ fn verify<'a>(more: &[&'a str]) -> Vec<&'a str> {
     [&VERIFY[..], &["--key", "key.pub", "--local-image"], more].concat()
 }
 
+fn verify_there<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    [&VERIFY[..], &["--key", "key.pub"], more].concat()
+}
+
 /// Has Cosign write an image with its signatures to a directory.
 fn save(world: &World, image: &str, directory: &str) -> Option<()> {
     let mut command = support::cosign()?;
@@ -139,4 +143,25 @@ fn files_that_were_changed_are_refused() {
     world.write("packed.tar.gz", "\u{1f}\u{8b}");
     std::fs::write(world.path("packed.tar.gz"), b"\x1f\x8b\x08\0\0\0").unwrap();
     world.refuse(&verify(&["packed.tar.gz"]), 1, "compressed");
+}
+
+#[test]
+fn what_belongs_to_one_image_in_a_registry_is_refused_for_others() {
+    let Some(world) = World::new(Offers::TagsAlone) else { return };
+    let image = world
+        .signed("app", &["--format", "legacy", "--output-signature", "sig", "--output-payload", "claims"]);
+    world.succeed(&verify_there(&["--signature", "sig", &image]));
+    world.refuse(&verify_there(&["--signature", "sig", &image, &image]), 1, "--signature is of one image");
+    world.refuse(&verify_there(&["--signature", "sig", "-r", &image]), 1, "--signature is of one image");
+    world.refuse(&verify_there(&["--payload", "claims", &image]), 1, "--signature");
+    world.refuse(&verify_there(&["--sct", "claims", &image]), 1, "--certificate");
+    world.refuse(
+        &verify_there(&["--signature", "nowhere", &image]),
+        1,
+        "name a file, or pass the base64 itself",
+    );
+    world.refuse(&verify_there(&["--local-image", "--attachment", "sbom", "x"]), 1, "--attachment");
+    let Some(()) = save(&world, &image, "saved") else { return };
+    world.refuse(&verify_there(&["--local-image", "--signature", "sig", "saved"]), 1, "pass --payload");
+    world.succeed(&verify_there(&["--local-image", "--signature", "sig", "--payload", "claims", "saved"]));
 }

@@ -201,4 +201,29 @@ fn a_certificate_beside_the_registry_says_who_signed() {
         let none = verify("dev@example.com", &given[2..], &image);
         assert!(!none.status.success(), "by us {by_us}: without a certificate");
     }
+    // One that comes with its own certificate has no use for another.
+    let sign = [&SIGN[..], &[&key, "--certificate", "leaf.pem", "--certificate-chain", "ca.pem"]].concat();
+    let certified = format!("{}@{}", registry.name("own"), registry.image("own", "v1", "own"));
+    succeed(&rig, true, &[&sign[..], &[&certified]].concat());
+    let verify = |certificate: &str| {
+        let who = [
+            "--certificate-identity",
+            "dev@example.com",
+            "--certificate-oidc-issuer",
+            "https://issuer.example",
+        ];
+        let given = [
+            "--insecure-ignore-sct",
+            "--certificate",
+            certificate,
+            "--certificate-chain",
+            "ca.pem",
+            &certified,
+        ];
+        run(&rig, true, &[&["verify", "--insecure-ignore-tlog"][..], &who, &given].concat())
+    };
+    assert!(verify("leaf.pem").status.success(), "{}", rig::said(&verify("leaf.pem")));
+    let answer = verify("ca.pem");
+    assert_eq!(answer.status.code(), Some(12), "{}", rig::said(&answer));
+    assert!(rig::said(&answer).contains("another certificate"), "{}", rig::said(&answer));
 }

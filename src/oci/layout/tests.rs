@@ -1,5 +1,9 @@
 //! A layout of our own making, and what is wrong with others.
 
+use std::sync::LazyLock;
+
+use proptest::prelude::*;
+
 use super::*;
 
 const MANIFEST: &str =
@@ -112,4 +116,34 @@ fn what_is_no_layout_is_refused() {
     assert_eq!(ImageLayout::open(&empty.path().join("gone"), None).unwrap_err().kind(), ErrorKind::NotFound);
     std::fs::write(empty.path().join("index.json"), MANIFEST).unwrap();
     assert!(why(empty.path()).contains("no index"), "{}", why(empty.path()));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1000))]
+
+    #[test]
+    fn archives_are_read_or_refused(changes in proptest::collection::vec((0usize..20_000, any::<u8>()), 1..6), cut in 0usize..40_000) {
+        static GOOD: LazyLock<(Vec<u8>, Digest)> = LazyLock::new(|| {
+            let (directory, image, _) = written();
+            (std::fs::read(archive(directory.path(), |_| {}).path()).unwrap(), image)
+        });
+        let (good, image) = &*GOOD;
+        let mut bytes = good.clone();
+        for (at, byte) in changes {
+            let at = at % bytes.len();
+            bytes[at] = byte;
+        }
+        bytes.truncate(cut.max(512));
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        if let Ok(layout) = ImageLayout::open(file.path(), None) {
+            if let Ok(Some(manifest)) = layout.manifest(&image.to_string()) {
+                prop_assert_eq!(manifest.digest, *image);
+            }
+            for named in [layout.manifest("v1"), layout.manifest("v2")].into_iter().flatten().flatten() {
+                prop_assert!(layout.entries().iter().any(|entry| entry.digest == named.digest.to_string()));
+            }
+            let _ = layout.referrers(image);
+        }
+    }
 }
