@@ -13,6 +13,7 @@ mod log;
 mod material;
 mod policy;
 mod refusal;
+mod remembered;
 mod sct;
 mod statement;
 mod timestamp;
@@ -48,6 +49,8 @@ pub struct Plan {
     subject: bool,
     /// What must be said of the artifact.
     annotations: Vec<(String, String)>,
+    /// Under which name the image must have been signed.
+    repository: Option<String>,
     /// Digests of the artifact that log entries state.
     logged: Vec<Digest>,
     facts: Facts,
@@ -144,6 +147,7 @@ pub fn plan(material: &Material, policy: &Policy<'_>, trust: &Trust) -> Result<P
         claims,
         subject: policy.subject,
         annotations,
+        repository: policy.repository.map(str::to_owned),
         logged,
         facts,
         wanted,
@@ -392,7 +396,8 @@ fn candidates(material: &Material, policy: &Policy<'_>, key: &PublicKey) -> Resu
 /// [`Check::ArtifactDigest`] or [`Check::Subject`] when the material speaks of another artifact, [`Check::Signature`] when
 /// no candidate matches.
 pub fn verify(material: &Material, plan: Plan, artifact: &Measured) -> Result<Proven, Refusal> {
-    let Plan { key, candidates, statement, claims, subject, annotations, logged, facts, .. } = plan;
+    let Plan { key, candidates, statement, claims, subject, annotations, repository, logged, facts, .. } =
+        plan;
     let stated = material.digest.iter().map(|stated| (stated, Check::ArtifactDigest));
     for (stated, check) in stated.chain(logged.iter().map(|logged| (logged, Check::LogBinding))) {
         match artifact.digest(stated.algorithm()) {
@@ -439,6 +444,7 @@ pub fn verify(material: &Material, plan: Plan, artifact: &Measured) -> Result<Pr
         if subject {
             let about = statement.check(artifact)?;
             claims::annotated(&annotations, &about.annotations)?;
+            proven.extend(claims::named(repository.as_deref(), &about.name)?);
             let digests = artifact.digests.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ");
             proven.push(format!("the attestation is about the artifact {digests}"));
         } else {
@@ -462,6 +468,7 @@ pub fn verify(material: &Material, plan: Plan, artifact: &Measured) -> Result<Pr
             }
         }
         claims::annotated(&annotations, &claims.annotations)?;
+        claims::named(repository.as_deref(), &claims.reference)?;
         proven.push(format!("the image was signed as {}", claims.reference));
     }
     if statement.is_none() && claims.is_none() {

@@ -59,6 +59,11 @@ pub(crate) struct ImageFlags {
     #[arg(long, default_value = "true")]
     pub(crate) check_claims: bool,
 
+    /// Demand that the image was signed under this repository's name; copies of an image keep the name, and bundles of signatures hold
+    /// none
+    #[arg(long, value_name = "REPOSITORY", conflicts_with = "policy_file")]
+    pub(crate) signed_repository: Option<String>,
+
     /// Read bundles first; false reads the older layout alone
     #[arg(long, default_value = "true")]
     pub(crate) new_bundle_format: bool,
@@ -141,6 +146,12 @@ impl ImageFlags {
         demand: &Demand<'_>,
         tell: &Tell<'_>,
     ) -> Result<(), Failure> {
+        if self.signed_repository.is_some() && !self.check_claims {
+            return Err(Failure::usage_with_hint(
+                "--signed-repository is part of the claims, and --check-claims=false does not look at those",
+                "leave one of them out",
+            ));
+        }
         let accepted = self.signer.accepted(run, true)?;
         let world = self.signer.password.world(run, false);
         let place = self.registry.place(&world.context())?;

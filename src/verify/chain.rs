@@ -8,6 +8,11 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, UnixTime}
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_cert::ext::pkix;
 
+use super::remembered::{Good, Remembering};
+
+/// What this process found good, whoever asked.
+static GOOD: Good = Good::new();
+
 /// What the certificate is used for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Usage {
@@ -51,8 +56,14 @@ pub(super) fn check(
     let usage = KeyUsage::required_if_present(usage.value);
     let seconds = u64::try_from(time.as_second()).map_err(|_| "the time is before 1970".to_owned())?;
     let time = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
+    let root = root.x509().tbs_certificate.subject_public_key_info.subject_public_key.raw_bytes();
+    let algorithms = webpki::ALL_VERIFICATION_ALGS;
+    let algorithms: Vec<_> =
+        algorithms.iter().map(|one| Remembering { algorithm: *one, root, good: &GOOD }).collect();
+    let algorithms: Vec<_> =
+        algorithms.iter().map(|one| one as &dyn SignatureVerificationAlgorithm).collect();
     end_entity
-        .verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &[anchor], &intermediates, time, usage, None, None)
+        .verify_for_usage(&algorithms, &[anchor], &intermediates, time, usage, None, None)
         .map(|_| ())
         .map_err(|cause| words(&cause))
 }

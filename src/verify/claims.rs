@@ -15,7 +15,7 @@ pub const SIMPLE_SIGNING: &str = "cosign container image signature";
 /// The claims of a signature.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Claims {
-    /// The repository for which the signer signed. Copies of an image keep it, so it is told and not compared.
+    /// The repository for which the signer signed. Copies of an image keep it, so it is told, and compared only on demand.
     pub reference: String,
     /// The image.
     pub digest: Digest,
@@ -68,6 +68,21 @@ pub(super) fn annotated(demanded: &[(String, String)], said: &Map<String, Value>
         }
     }
     Ok(())
+}
+
+/// Holds the name under which an image was signed against the one that is demanded, if one is. Gives what that proves.
+///
+/// # Errors
+/// [`Check::Repository`].
+pub(super) fn named(demanded: Option<&str>, found: &str) -> Result<Option<String>, Refusal> {
+    match demanded {
+        None => Ok(None),
+        Some(demanded) if demanded == found => Ok(Some(format!("the image was signed as {found}"))),
+        Some(demanded) => {
+            let found = if found.is_empty() { "none" } else { found };
+            Err(Check::Repository.refuse(demanded, found))
+        }
+    }
 }
 
 #[cfg(test)]

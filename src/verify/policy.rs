@@ -23,6 +23,8 @@ pub struct Policy<'a> {
     pub subject: bool,
     /// What the signature must say of an image.
     pub annotations: &'a [(String, String)],
+    /// The repository under whose name the image must have been signed: in the older form's claims, or the subject of a statement.
+    pub repository: Option<&'a str>,
     /// The time now: nothing may come from later.
     pub now: Timestamp,
 }
@@ -38,6 +40,7 @@ impl<'a> Policy<'a> {
             predicate_type: None,
             subject: true,
             annotations: &[],
+            repository: None,
             now,
         }
     }

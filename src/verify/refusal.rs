@@ -114,6 +114,9 @@ checks! {
     /// What the signature says of the image has each name and value demanded.
     Annotation "annotation", "the signature says something else of the image",
         "check --annotations";
+    /// The image was signed under the repository's name that is demanded.
+    Repository "repository", "the image was signed under another name",
+        "check --signed-repository; bundles of signatures hold no name";
     /// The predicate is of the type demanded, character by character.
     PredicateType "predicate-type", "the attestation is of another type", "";
     /// What the attestation says satisfies every `--policy`.

@@ -53,7 +53,8 @@ const SIGNING: [&str; 8] = [
 ];
 
 /// What the commands that verify images do.
-const VERIFYING: [&str; 10] = [
+const VERIFYING: [&str; 11] = [
+    "--signed-repository",
     "--recursive",
     "--signing-algorithm",
     "--certificate-extension",

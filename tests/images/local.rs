@@ -165,3 +165,40 @@ fn what_belongs_to_one_image_in_a_registry_is_refused_for_others() {
     world.refuse(&verify_there(&["--local-image", "--signature", "sig", "saved"]), 1, "pass --payload");
     world.succeed(&verify_there(&["--local-image", "--signature", "sig", "--payload", "claims", "saved"]));
 }
+
+/// E.2 12: a signature that was made for the image under another name, on demand.
+#[test]
+fn the_name_that_an_image_was_signed_under_is_demanded() {
+    let Some(world) = World::new(Offers::TagsAlone) else { return };
+    let repository = world.registry.name("app");
+    let image = world.signed("app", &["--format", "legacy"]);
+    let named = |name: &'static str| ["--sign-container-identity", name];
+    world.succeed(&verify_there(&["--signed-repository", &repository, &image]));
+    world.refuse(
+        &verify_there(&["--signed-repository", "r.io/app", &image]),
+        12,
+        "signed under another name",
+    );
+    let other = world.signed("other", &[&["--format", "legacy"][..], &named("r.io/app")].concat());
+    world.succeed(&verify_there(&["--signed-repository", "r.io/app", &other]));
+    world.refuse(
+        &verify_there(&["--signed-repository", &repository, &other]),
+        12,
+        "signed under another name",
+    );
+    // A bundle of a signature holds no name; an attestation's subject has one.
+    let bundled = world.signed("bundled", &[]);
+    world.refuse(&verify_there(&["--signed-repository", &repository, &bundled]), 12, "found none");
+    world.write("predicate", "anything");
+    let attest =
+        ["attest", "-y", "--tlog-upload=false", "--key", "key.pem", "--predicate", "predicate", &image];
+    world.succeed(&attest);
+    let attested = |name: &str| {
+        let verify = ["verify-attestation", "--insecure-ignore-tlog", "--key", "key.pub", "--type", "custom"];
+        world.run(&[&verify[..], &["--signed-repository", name, &image]].concat())
+    };
+    assert!(attested(&repository).status.success());
+    assert_eq!(attested("r.io/app").status.code(), Some(12));
+    let unlooked = ["--check-claims=false", "--signed-repository", "r.io/app", &image];
+    world.refuse(&verify_there(&unlooked), 1, "--check-claims=false");
+}

@@ -4,6 +4,8 @@
 #[path = "../../src/verify/chain.rs"]
 #[allow(dead_code, reason = "the engine uses the rest")]
 mod chain;
+#[path = "../../src/verify/remembered.rs"]
+mod remembered;
 
 use std::collections::BTreeMap;
 

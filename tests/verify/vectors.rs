@@ -134,6 +134,7 @@ impl Case {
             predicate_type: self.text("predicateType"),
             subject: true,
             annotations: &[],
+            repository: None,
             now: jiff::Timestamp::now(),
         };
         let plan = plan(&material, &policy, trust).map_err(|refusal| Some(refusal.kind()))?;

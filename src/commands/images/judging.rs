@@ -58,6 +58,7 @@ impl Judging<'_> {
             predicate_type: Some(demand.predicate_type),
             subject: flags.check_claims,
             annotations: demand.annotations,
+            repository: flags.signed_repository.as_deref(),
             ..policy
         };
         let decided = decide(&artifact, material, &policy, accepted, context.deadline);

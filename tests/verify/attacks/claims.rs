@@ -46,12 +46,13 @@ struct Demand<'a> {
     image: &'a [u8],
     who: Identity,
     annotations: &'a [(String, String)],
+    repository: Option<&'a str>,
     predicate_type: &'a str,
 }
 
 impl Default for Demand<'_> {
     fn default() -> Self {
-        Self { image: IMAGE, who: identity(), annotations: &[], predicate_type: SIGNATURE }
+        Self { image: IMAGE, who: identity(), annotations: &[], repository: None, predicate_type: SIGNATURE }
     }
 }
 
@@ -61,6 +62,7 @@ fn decide(material: &Material, demand: &Demand<'_>) -> Result<Proven, Refusal> {
     let policy = Policy {
         predicate_type: Some(demand.predicate_type),
         annotations: demand.annotations,
+        repository: demand.repository,
         ..Policy::new(Who::Identities(std::slice::from_ref(&demand.who)), Evidence::STANDARD, now)
     };
     let plan = plan(material, &policy, &trust)?;
@@ -88,6 +90,14 @@ fn e2_12_claims_about_this_image_by_this_signer_are_accepted() {
     let other = [("env".to_owned(), "test".to_owned())];
     refused(&whole, &Demand { annotations: &other, ..Demand::default() }, Check::Annotation);
     refused(&whole, &Demand { image: b"another", ..Demand::default() }, Check::Subject);
+    // Under which name it was signed is told, and compared on demand.
+    assert!(proven.proven.contains(&"the image was signed as registry.forge.example/app".to_owned()));
+    decide(&whole, &Demand { repository: Some("registry.forge.example/app"), ..Demand::default() }).unwrap();
+    refused(
+        &whole,
+        &Demand { repository: Some("registry.forge.example/ap"), ..Demand::default() },
+        Check::Repository,
+    );
     // Claims are a signature, and no attestation of any type.
     let attestation = Demand { predicate_type: "https://slsa.dev/provenance/v1", ..Demand::default() };
     refused(&whole, &attestation, Check::PredicateType);
