@@ -1,5 +1,6 @@
 //! Flag groups that several commands share, and the machinery that makes our command line take Cosign's.
 
+pub(crate) mod algorithm;
 pub mod beside;
 pub mod card;
 pub mod certificate;

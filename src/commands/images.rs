@@ -9,13 +9,12 @@ use std::sync::Arc;
 
 use clap::Args;
 use countersign_core::error::ErrorKind;
-use countersign_core::{Algorithm, Digest, HashAlgorithm, OpenContext};
+use countersign_core::{Digest, OpenContext};
 
 use super::Run;
-use super::flags::key::parse_algorithm;
+use super::flags::algorithm::AlgorithmFlags;
 use super::flags::registry::{Place, RegistryFlags};
 use super::judge::{Accepted, Judged, SignerFlags, Verdict, item};
-use super::verify_blob::parse_hash;
 use crate::artifact::Artifact;
 use crate::batch;
 use crate::exit::{self, FAILURE, Failure};
@@ -72,13 +71,8 @@ pub(crate) struct ImageFlags {
     #[arg(long, value_name = "URL")]
     pub(crate) rekor_url: Option<String>,
 
-    /// Accept only this algorithm of Sigstore's registry
-    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
-    pub(crate) signing_algorithm: Option<Algorithm>,
-
-    /// Accept only this hash: sha256, sha384 or sha512
-    #[arg(long, value_name = "HASH", value_parser = parse_hash, conflicts_with = "signing_algorithm")]
-    pub(crate) signature_digest_algorithm: Option<HashAlgorithm>,
+    #[command(flatten)]
+    pub(crate) algorithm: AlgorithmFlags,
 
     /// Fetch so many signatures at once
     #[arg(long, value_name = "COUNT", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]

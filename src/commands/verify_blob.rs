@@ -4,17 +4,15 @@ use std::collections::HashSet;
 
 use clap::Args;
 use countersign_core::error::Error;
-use countersign_core::{Algorithm, HashAlgorithm};
 
 use super::Run;
+use super::flags::algorithm::AlgorithmFlags;
 use super::flags::beside::BesideFlags;
-use super::flags::key::parse_algorithm;
 use super::judge::{Accepted, SignerFlags, Verdict, item, judge};
 use crate::artifact::Artifact;
 use crate::batch;
 use crate::exit::{FAILURE, Failure};
 use crate::sign::plan::BUNDLE_ENDING;
-use crate::verify::Policy;
 
 /// Verify files against their bundles, and a key or an identity
 #[derive(Debug, Args)]
@@ -29,21 +27,12 @@ pub(crate) struct VerifyBlob {
     #[command(flatten)]
     beside: BesideFlags,
 
-    /// Accept only this algorithm of Sigstore's registry
-    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
-    signing_algorithm: Option<Algorithm>,
-
-    /// Accept only this hash: sha256, sha384 or sha512
-    #[arg(long, value_name = "HASH", value_parser = parse_hash, conflicts_with = "signing_algorithm")]
-    signature_digest_algorithm: Option<HashAlgorithm>,
+    #[command(flatten)]
+    algorithm: AlgorithmFlags,
 
     /// Verify so many files at once
     #[arg(long, value_name = "COUNT", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]
     max_workers: u16,
-}
-
-pub(super) fn parse_hash(name: &str) -> Result<HashAlgorithm, String> {
-    HashAlgorithm::parse(name).ok_or_else(|| "expected sha256, sha384 or sha512".to_owned())
 }
 
 impl VerifyBlob {
@@ -142,15 +131,7 @@ impl VerifyBlob {
         if !self.signer.trust.offline {
             self.beside.look_up(&mut material, artifact, accepted.key(), &world.context())?;
         }
-        let policy = self.signer.policy(accepted);
-        let policy = Policy {
-            // Who names a hash means that one, whatever the store says.
-            algorithm: self
-                .signing_algorithm
-                .or(policy.algorithm.filter(|_| self.signature_digest_algorithm.is_none())),
-            hash: self.signature_digest_algorithm,
-            ..policy
-        };
+        let policy = self.algorithm.demanded_in(self.signer.policy(accepted));
         judge(artifact, &material, &policy, accepted, deadline)
     }
 }

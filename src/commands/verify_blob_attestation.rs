@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use countersign_core::HashAlgorithm;
 use countersign_core::hexadecimal::from_hex;
-use countersign_core::{Algorithm, HashAlgorithm};
 
 use super::Run;
+use super::flags::algorithm::{AlgorithmFlags, parse_hash};
 use super::flags::beside::BesideFlags;
-use super::flags::key::parse_algorithm;
 use super::judge::{Accepted, SignerFlags, Verdict, item, judge};
-use super::verify_blob::parse_hash;
 use crate::artifact::Artifact;
 use crate::attest::policies::Policies;
 use crate::attest::predicate::predicate_type;
@@ -50,13 +49,8 @@ pub(crate) struct VerifyBlobAttestation {
     #[command(flatten)]
     beside: BesideFlags,
 
-    /// Accept only this algorithm of Sigstore's registry
-    #[arg(long, value_name = "ALGORITHM", value_parser = parse_algorithm)]
-    signing_algorithm: Option<Algorithm>,
-
-    /// Accept only this hash: sha256, sha384 or sha512
-    #[arg(long, value_name = "HASH", value_parser = parse_hash, conflicts_with = "signing_algorithm")]
-    signature_digest_algorithm: Option<HashAlgorithm>,
+    #[command(flatten)]
+    algorithm: AlgorithmFlags,
 
     /// Taken as in Cosign: there is one file
     #[arg(long, value_name = "COUNT", default_value = "10", value_parser = clap::value_parser!(u16).range(1..))]
@@ -133,15 +127,10 @@ impl VerifyBlobAttestation {
         if !self.signer.trust.offline {
             self.beside.look_up(&mut material, artifact, accepted.key(), &world.context())?;
         }
-        let policy = self.signer.policy(accepted);
         let policy = Policy {
-            algorithm: self
-                .signing_algorithm
-                .or(policy.algorithm.filter(|_| self.signature_digest_algorithm.is_none())),
-            hash: self.signature_digest_algorithm,
             predicate_type: Some(kind),
             subject: self.check_claims,
-            ..policy
+            ..self.algorithm.demanded_in(self.signer.policy(accepted))
         };
         let mut judged = judge(artifact, &material, &policy, accepted, deadline)?;
         let statement = material.envelope.as_ref().map(|envelope| &*envelope.payload).unwrap_or_default();

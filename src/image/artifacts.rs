@@ -5,7 +5,7 @@ use countersign_core::Digest;
 use countersign_core::error::{Error, ErrorKind, Result};
 
 use super::Found;
-use super::find::Search;
+use super::budget::Reading;
 use super::tags::{self, Layer};
 use crate::oci::manifest::{Content, Descriptor, OCI_MANIFEST};
 use crate::oci::{Manifest, Remote, Source};
@@ -25,18 +25,17 @@ pub(super) fn holds_signatures(descriptor: &Descriptor) -> bool {
 /// # Errors
 /// Those of the place. What is wrong with a layer itself stands in what is handed over.
 pub(super) fn read<T>(
-    search: &Search<'_>,
-    source: &dyn Source,
+    reading: &Reading<'_>,
     descriptor: &Descriptor,
     take: &dyn Fn(Found) -> T,
 ) -> Result<Vec<T>> {
     let digest = descriptor.digest()?.to_string();
-    let manifest = source.manifest(&digest)?.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("cannot read {}", source.name_of(&digest)))
+    let manifest = reading.source.manifest(&digest)?.ok_or_else(|| {
+        Error::new(ErrorKind::NotFound, format!("cannot read {}", reading.source.name_of(&digest)))
             .why("it is listed as referring to the image, and is not there")
     })?;
     let layers = manifest.layers().iter().enumerate();
-    Ok(layers.map(|(number, layer)| tags::read(search, source, (&digest, number), layer, take)).collect())
+    Ok(layers.map(|(number, layer)| tags::read(reading, (&digest, number), layer, take)).collect())
 }
 
 /// The artifacts with SBOMs that refer to an image. One request for the list, and one for each.

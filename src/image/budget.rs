@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use countersign_core::error::{Error, ErrorKind};
 
 use super::Found;
+use crate::oci::Source;
 
 /// Bytes read and judged at once, over all images of a command. What is larger comes alone.
 const AT_ONCE: usize = 16 * 1024 * 1024;
@@ -49,6 +50,15 @@ impl Drop for Share<'_> {
         *self.budget.left.lock().unwrap_or_else(PoisonError::into_inner) += self.bytes;
         self.budget.freed.notify_all();
     }
+}
+
+/// Where something is read, and how much of it.
+#[derive(Clone, Copy)]
+pub(super) struct Reading<'a> {
+    pub(super) source: &'a dyn Source,
+    /// The largest layer taken, in bytes.
+    pub(super) max_layer_bytes: usize,
+    pub(super) budget: &'a Budget,
 }
 
 /// What is kept of one image.

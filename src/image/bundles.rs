@@ -4,11 +4,11 @@
 use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::{Digest, HashAlgorithm};
 
-use super::find::Search;
+use super::budget::Reading;
 use super::{Found, Kind, Layout};
 use crate::bundle::{self, MAX_BUNDLE_BYTES, MEDIA_TYPE};
 use crate::oci::manifest::{Annotations, Content, Descriptor, OCI_EMPTY, OCI_MANIFEST};
-use crate::oci::{Manifest, Remote, Source};
+use crate::oci::{Manifest, Remote};
 use crate::verify::{Material, SIGNATURE};
 
 /// What all versions of bundles are called.
@@ -46,13 +46,13 @@ fn fits(noted: Option<&str>, kind: Kind<'_>) -> bool {
 /// # Errors
 /// Those of the place. What is wrong with the bundle itself stands in what is handed over.
 pub(super) fn read<T>(
-    search: &Search<'_>,
-    source: &dyn Source,
+    reading: &Reading<'_>,
     descriptor: &Descriptor,
+    kind: Kind<'_>,
     take: &dyn Fn(Found) -> T,
 ) -> Result<Option<T>> {
-    let place = source.name_of(&descriptor.digest()?.to_string());
-    let Some(manifest) = source.manifest(&descriptor.digest)? else {
+    let place = reading.source.name_of(&descriptor.digest()?.to_string());
+    let Some(manifest) = reading.source.manifest(&descriptor.digest)? else {
         return Err(Error::new(ErrorKind::NotFound, format!("cannot read {place}"))
             .why("it is listed as referring to the image, and is not there"));
     };
@@ -63,11 +63,11 @@ pub(super) fn read<T>(
     }
     // The list may have said less than the manifest does.
     let noted = manifest.content.annotations.as_ref().and_then(|notes| notes.get(PREDICATE_TYPE));
-    if !fits(noted.map(String::as_str), search.kind) {
+    if !fits(noted.map(String::as_str), kind) {
         return Ok(None);
     }
-    let _held = search.budget.take(layer.size);
-    let content = source.blob(layer, MAX_BUNDLE_BYTES as usize)?;
+    let _held = reading.budget.take(layer.size);
+    let content = reading.source.blob(layer, MAX_BUNDLE_BYTES as usize)?;
     let material = bundle::parse(&content).and_then(|bundle| Material::from_bundle(&bundle));
     let material = material.map_err(|error| error.within(format!("cannot use the bundle {place}")));
     let annotations = manifest.content.annotations.unwrap_or_default();

@@ -3,7 +3,7 @@
 use countersign_core::Digest;
 use countersign_core::error::Result;
 
-use super::budget::Budget;
+use super::budget::{Budget, Reading};
 use super::{Found, Kind, Layout, artifacts, bundles, tags};
 use crate::batch;
 use crate::oci::{Descriptor, Source};
@@ -27,6 +27,10 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
+    fn reading<'s>(&'s self, source: &'s dyn Source) -> Reading<'s> {
+        Reading { source, max_layer_bytes: self.max_layer_bytes, budget: self.budget }
+    }
+
     /// What refers to the image: bundles, and artifacts with layers of the older layout. One request for the list (two where a
     /// registry keeps none), and two for each. One that cannot be fetched is handed over with the reason.
     ///
@@ -44,8 +48,9 @@ impl Search<'_> {
             listed.into_iter().filter(|one| bundles::may_be(one, self.kind) || is_older(one)).collect();
         let read = batch::run(&candidates, self.threads, &|| false, &|one| {
             let read = match is_older(one) {
-                true => artifacts::read(self, source, one, take),
-                false => bundles::read(self, source, one, take).map(|found| found.into_iter().collect()),
+                true => artifacts::read(&self.reading(source), one, take),
+                false => bundles::read(&self.reading(source), one, self.kind, take)
+                    .map(|found| found.into_iter().collect()),
             };
             read.unwrap_or_else(|error| {
                 vec![take(Found {
@@ -77,7 +82,7 @@ impl Search<'_> {
         };
         let layers: Vec<_> = manifest.layers().iter().enumerate().filter(|(_, layer)| fits(layer)).collect();
         let read = batch::run(&layers, self.threads, &|| false, &|(number, layer)| {
-            tags::read(self, source, (tag, *number), layer, take)
+            tags::read(&self.reading(source), (tag, *number), layer, take)
         });
         Ok(read.into_iter().flatten().collect())
     }

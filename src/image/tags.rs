@@ -7,12 +7,12 @@ use countersign_core::Digest;
 use countersign_core::error::{Error, ErrorKind, Result};
 use serde_json::{Value, json};
 
-use super::find::Search;
+use super::budget::Reading;
 use super::{Found, Kind, Layout};
 use crate::bundle::{Bundle, LegacyBundle};
 use crate::json;
 use crate::oci::manifest::{Annotations, Content, DOCKER_MANIFEST, Descriptor, OCI_MANIFEST};
-use crate::oci::{Manifest, Remote, Source, fallback_tag};
+use crate::oci::{Manifest, Remote, fallback_tag};
 use crate::verify::{Envelope, Material, Origin};
 
 /// A layer with claims.
@@ -69,16 +69,15 @@ impl Ending {
 /// Reads one layer: the place of it is what is asked for and its number there. What cannot be fetched or is wrong with it stands
 /// in what is handed over.
 pub(super) fn read<T>(
-    search: &Search<'_>,
-    source: &dyn Source,
+    reading: &Reading<'_>,
     (wanted, number): (&str, usize),
     layer: &Descriptor,
     take: &dyn Fn(Found) -> T,
 ) -> T {
-    let _held = search.budget.take(layer.size);
-    let place = format!("{} (layer {})", source.name_of(wanted), number + 1);
+    let _held = reading.budget.take(layer.size);
+    let place = format!("{} (layer {})", reading.source.name_of(wanted), number + 1);
     let annotations = layer.annotations.clone().unwrap_or_default();
-    let (content, material) = match source.blob(layer, search.max_layer_bytes) {
+    let (content, material) = match reading.source.blob(layer, reading.max_layer_bytes) {
         Ok(content) => {
             let material = material(&content, layer);
             (content, material.map_err(|error| error.within(format!("cannot use {place}"))))

@@ -49,17 +49,12 @@ impl Judging<'_> {
                 material.entries = look_up(url, material, &artifact, &key, context)?;
             }
         }
-        let policy = flags.signer.policy(accepted);
         let policy = Policy {
-            algorithm: flags
-                .signing_algorithm
-                .or(policy.algorithm.filter(|_| flags.signature_digest_algorithm.is_none())),
-            hash: flags.signature_digest_algorithm,
             predicate_type: Some(demand.predicate_type),
             subject: flags.check_claims,
             annotations: demand.annotations,
             repository: flags.signed_repository.as_deref(),
-            ..policy
+            ..flags.algorithm.demanded_in(flags.signer.policy(accepted))
         };
         let decided = decide(&artifact, material, &policy, accepted, context.deadline);
         let decided = decided.and_then(|decided| Ok((decided, (demand.asked)(material, context)?)));
