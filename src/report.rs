@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::exit::{self, Failure};
 use crate::output::Output;
+use crate::verify::Refusal;
 
 /// Where the report goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +81,31 @@ pub struct Item {
     /// Why it was refused or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Problem>,
+    /// Of an image: what was found beside it, each with what became of it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<Signature>,
+}
+
+/// A signature or attestation beside an image.
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Signature {
+    /// Where it stands.
+    pub place: String,
+    /// `verified`, `refused`, `unreadable`.
+    pub outcome: &'static str,
+    /// The registry name of the algorithm.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithm: Option<&'static str>,
+    /// What was proven.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub proven: Vec<String>,
+    /// What was not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_proven: Vec<String>,
+    /// Why it was refused or cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Problem>,
 }
 
 /// A failure or refusal.
@@ -92,6 +118,23 @@ pub struct Problem {
     hint: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+}
+
+impl From<&Refusal> for Problem {
+    fn from(refusal: &Refusal) -> Self {
+        Self { kind: refusal.check(), message: refusal.to_string(), hint: refusal.hint(), key: None }
+    }
+}
+
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        Self {
+            kind: error.kind().name(),
+            message: error.to_string(),
+            hint: error.next_step().map(str::to_owned),
+            key: error.key().map(str::to_owned),
+        }
+    }
 }
 
 impl From<&Failure> for Problem {

@@ -24,6 +24,7 @@ use crate::image::local::Local;
 use crate::image::tags::Ending;
 use crate::image::{Found, Kind, fetch, platforms, resolve};
 use crate::oci::{Access, Descriptor, Manifest, Reference, Repository, Source};
+use crate::report::{Item, Signature};
 use crate::verify::{Material, Proven};
 pub(crate) use given::Detached;
 use given::Given;
@@ -130,7 +131,19 @@ pub(crate) struct Image<'a> {
     repository: Option<Repository>,
 }
 
-type Outcome = Result<Vec<Passed>, Failure>;
+/// What becomes of one image.
+struct Outcome {
+    /// What was found beside it, for the report.
+    signatures: Vec<Signature>,
+    /// The signatures that passed, else why none did.
+    verdict: Result<Vec<Passed>, Failure>,
+}
+
+impl From<Failure> for Outcome {
+    fn from(failure: Failure) -> Self {
+        Self { signatures: Vec::new(), verdict: Err(failure) }
+    }
+}
 
 impl ImageFlags {
     /// Verifies all images, whatever becomes of the others, and tells of each in their order.
@@ -155,9 +168,11 @@ impl ImageFlags {
         let outcomes = batch::run(&images, workers, &|| false, &|image| {
             let world = self.signer.password.world(run, false);
             self.verify(&accepted, &place, (image, &given), demand, &world.context())
+                .unwrap_or_else(Outcome::from)
         });
         let (total, mut failed, mut last, mut versions) = (images.len(), Vec::new(), None, None);
         for (image, outcome) in images.iter().zip(outcomes.into_iter().flatten()) {
+            let Outcome { signatures, verdict: outcome } = outcome;
             let mut verdict: Verdict = match &outcome {
                 Ok(passed) => Ok(together(passed)),
                 Err(_) => Ok(Judged::default()),
@@ -169,7 +184,7 @@ impl ImageFlags {
                     self.signer.explain(run, &accepted, &mut versions, &mut verdict);
                 }
             }
-            run.report.item(item(image.name.clone(), &verdict));
+            run.report.item(Item { signatures, ..item(image.name.clone(), &verdict) });
             if let Err(failure) = verdict {
                 if total > 1 {
                     run.output.failure_of_one(&failure);
@@ -247,10 +262,10 @@ impl ImageFlags {
         (image, given): (&Image<'_>, &Given<'_>),
         demand: &Demand<'_>,
         context: &OpenContext<'_>,
-    ) -> Outcome {
+    ) -> Result<Outcome, Failure> {
         let judging = Judging { flags: self, accepted, image, given, demand, context };
         if let Some(found) = given.detached(image)? {
-            return judging.outcome(vec![judging.judge(found)?]);
+            return Ok(judging.outcome(vec![judging.judge(found)?]));
         }
         let source = &*image.source;
         let tag = |kind| place.tag(Ending::of(kind), &image.digest);
@@ -271,7 +286,7 @@ impl ImageFlags {
             for kind in [Kind::Signature, Kind::Attestation(None)] {
                 found.extend(search(kind).tags(source, &tag(kind), &keep)?);
             }
-            return by_policy(policy, trust, image, found, context);
+            return Ok(by_policy(policy, trust, image, found, context));
         }
         let judge = |found| judging.judge(found);
         let mut taken = Vec::new();
@@ -284,7 +299,7 @@ impl ImageFlags {
             let older = search(demand.kind).tags(source, &tag(demand.kind), &judge)?;
             taken.extend(older.into_iter().collect::<Result<Vec<_>, _>>()?);
         }
-        judging.outcome(taken)
+        Ok(judging.outcome(taken))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `--report`: each command's report follows `docs/report.schema.json`, and says what happened.
 
+use countersign::verify::Check;
 use serde_json::{Value, json};
 
 use super::schema;
@@ -7,7 +8,7 @@ use super::world::{Ended, SIGN, VERIFY, World};
 
 const SCHEMA: &str = include_str!("../../docs/report.schema.json");
 
-fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     serde_json::from_str(SCHEMA).expect("the schema is JSON")
 }
 
@@ -142,6 +143,16 @@ fn the_report_goes_where_it_is_sent() {
     let report: Value = serde_json::from_str(report).expect("the report is JSON");
     assert_eq!(schema::faults(&schema(), &report), [""; 0]);
     world.refuse(&["version", "--report=absent/report.json"], &["cannot write absent/report.json"]);
+}
+
+/// What refuses by a name of its own has that name in the schema.
+#[test]
+fn the_schema_knows_every_check() {
+    let schema = schema();
+    let kinds = schema["$defs"]["problem"]["properties"]["kind"]["enum"].as_array().expect("a list");
+    for check in Check::ALL {
+        assert!(kinds.contains(&json!(check.name())), "{} is missing", check.name());
+    }
 }
 
 /// The schema refuses: a check that lets everything pass would prove nothing.

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 /// What is wrong with `value`, each with its place.
-pub(super) fn faults(schema: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn faults(schema: &Value, value: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     check(schema, schema, value, "", &mut faults);
     faults
@@ -33,7 +33,10 @@ fn check(root: &Value, schema: &Value, value: &Value, place: &str, faults: &mut 
             "minItems" if value.as_array().map(|items| items.len() as u64) < rule.as_u64() => {
                 wrong(format!("{value} has fewer than {rule} items"));
             }
-            "const" | "enum" | "minimum" | "minItems" => {}
+            "minProperties" if value.as_object().map(|object| object.len() as u64) < rule.as_u64() => {
+                wrong(format!("{value} has fewer than {rule} properties"));
+            }
+            "const" | "enum" | "minimum" | "minItems" | "minProperties" => {}
             "required" => {
                 for name in list(rule).iter().filter_map(Value::as_str) {
                     if value.get(name).is_none() {

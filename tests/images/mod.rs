@@ -6,6 +6,7 @@ mod consumers;
 mod hostile;
 mod local;
 mod login;
+mod reports;
 mod requests;
 mod tls;
 mod world;

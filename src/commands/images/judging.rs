@@ -1,6 +1,6 @@
 //! One image under judgement: each of its signatures for itself, or all of them by a policy.
 
-use countersign_core::OpenContext;
+use countersign_core::{Algorithm, OpenContext};
 
 use super::given::Given;
 use super::refused::Refused;
@@ -9,6 +9,7 @@ use crate::commands::by_policy::PolicyInForce;
 use crate::commands::judge::{Accepted, Judged, decide};
 use crate::exit::{self, Failure};
 use crate::image::Found;
+use crate::report::Signature;
 use crate::services::look_up::look_up;
 use crate::verify::{Policy, Refusal, Trust};
 
@@ -76,6 +77,7 @@ impl Judging<'_> {
     /// What all of them come to: those that passed, else why none did.
     pub(super) fn outcome(&self, taken: Vec<Taken>) -> Outcome {
         let (mut passed, mut refused) = (Vec::new(), Refused::default());
+        let signatures = taken.iter().map(Taken::reported).collect();
         for one in taken {
             match one {
                 Taken::Passed(one) => passed.push(*one),
@@ -83,7 +85,37 @@ impl Judging<'_> {
                 Taken::Unreadable(place, error) => refused.unreadable(&place, &error),
             }
         }
-        if passed.is_empty() { Err(refused.failure(self.image, self.demand)) } else { Ok(passed) }
+        let verdict =
+            if passed.is_empty() { Err(refused.failure(self.image, self.demand)) } else { Ok(passed) };
+        Outcome { signatures, verdict }
+    }
+}
+
+impl Taken {
+    /// For the report.
+    fn reported(&self) -> Signature {
+        match self {
+            Self::Passed(one) => Signature {
+                place: one.found.place.clone(),
+                outcome: "verified",
+                algorithm: one.judged.algorithm.map(Algorithm::name),
+                proven: one.judged.proven.clone(),
+                not_proven: one.judged.not_proven.clone(),
+                ..Signature::default()
+            },
+            Self::Refused(place, refusal) => Signature {
+                place: place.clone(),
+                outcome: "refused",
+                failure: Some(refusal.into()),
+                ..Signature::default()
+            },
+            Self::Unreadable(place, error) => Signature {
+                place: place.clone(),
+                outcome: "unreadable",
+                failure: Some(error.into()),
+                ..Signature::default()
+            },
+        }
     }
 }
 
@@ -95,31 +127,38 @@ pub(super) fn by_policy(
     found: Vec<Found>,
     context: &OpenContext<'_>,
 ) -> Outcome {
-    let artifact = image.artifact();
-    let mut materials = Vec::new();
-    for one in &found {
-        if let Ok(material) = &one.material {
-            materials.push((one.place.clone(), material.clone()));
+    let (mut materials, mut readable, mut signatures) = (Vec::new(), None, Vec::new());
+    for one in found {
+        match &one.material {
+            Ok(material) => {
+                materials.push((one.place.clone(), material.clone()));
+                readable.get_or_insert(one);
+            }
+            Err(error) => {
+                let failure = Some(error.into());
+                signatures.push(Signature {
+                    place: one.place,
+                    outcome: "unreadable",
+                    failure,
+                    ..Signature::default()
+                });
+            }
         }
     }
-    if materials.is_empty() {
-        return Err(Refused::default().nothing(image, "signature or attestation"));
-    }
-    match policy.judge(&artifact, &materials, trust, context) {
-        Ok(judged) => {
-            let first = found.into_iter().find(|one| one.material.is_ok());
-            Ok(first
-                .into_iter()
-                .map(|found| Passed { found, proven: None, judged: judged.clone() })
-                .collect())
-        }
+    let Some(found) = readable else {
+        let verdict = Err(Refused::default().nothing(image, "signature or attestation"));
+        return Outcome { signatures, verdict };
+    };
+    let verdict = match policy.judge(&image.artifact(), &materials, trust, context) {
+        Ok(judged) => Ok(vec![Passed { found, proven: None, judged }]),
         Err(Failure::Refused { refusal, .. }) => Err(Failure::Image {
             code: exit::NO_MATCHING_SIGNATURE,
             message: format!("cannot verify {}: {refusal}", image.name),
             hint: refusal.hint(),
         }),
         Err(other) => Err(other),
-    }
+    };
+    Outcome { signatures, verdict }
 }
 
 /// What is known of an image by all signatures that passed, each fact once.
