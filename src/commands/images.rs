@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use countersign_core::error::ErrorKind;
+use countersign_core::error::{Error, ErrorKind};
 use countersign_core::{Digest, OpenContext};
 
 use super::Run;
@@ -19,7 +19,6 @@ use crate::artifact::Artifact;
 use crate::batch;
 use crate::exit::{self, FAILURE, Failure};
 use crate::image::budget::Kept;
-use crate::image::find::Search;
 use crate::image::local::Local;
 use crate::image::tags::Ending;
 use crate::image::{Found, Kind, fetch, platforms, resolve};
@@ -163,29 +162,28 @@ impl ImageFlags {
         let world = self.signer.password.world(run, false);
         let place = self.registry.place(&world.context())?;
         let given = Given::read(self, demand, run.global.deadline())?;
-        let images = self.images(run, &place, demand)?;
+        let images = self.images(run, &place, demand);
         let workers = IMAGES.min(images.len());
-        let outcomes = batch::run(&images, workers, &|| false, &|image| {
+        let outcomes = batch::run(&images, workers, &|| false, &|(_, image)| {
+            let image = image.as_ref().ok()?;
             let world = self.signer.password.world(run, false);
-            self.verify(&accepted, &place, (image, &given), demand, &world.context())
-                .unwrap_or_else(Outcome::from)
+            let outcome = self.verify(&accepted, &place, (image, &given), demand, &world.context());
+            Some(outcome.unwrap_or_else(Outcome::from))
         });
         let (total, mut failed, mut last, mut versions) = (images.len(), Vec::new(), None, None);
-        for (image, outcome) in images.iter().zip(outcomes.into_iter().flatten()) {
-            let Outcome { signatures, verdict: outcome } = outcome;
-            let mut verdict: Verdict = match &outcome {
-                Ok(passed) => Ok(together(passed)),
-                Err(_) => Ok(Judged::default()),
-            };
-            match outcome {
-                Ok(passed) => tell(run, image, &passed)?,
-                Err(failure) => {
-                    verdict = Err(failure);
-                    self.signer.explain(run, &accepted, &mut versions, &mut verdict);
+        for ((name, image), outcome) in images.into_iter().zip(outcomes) {
+            let (signatures, mut judged): (_, Verdict) = match (image, outcome.flatten()) {
+                (Ok(image), Some(Outcome { signatures, verdict: Ok(passed) })) => {
+                    tell(run, &image, &passed)?;
+                    (signatures, Ok(together(&passed)))
                 }
-            }
-            run.report.item(Item { signatures, ..item(image.name.clone(), &verdict) });
-            if let Err(failure) = verdict {
+                (Ok(_), Some(Outcome { signatures, verdict: Err(failure) })) => (signatures, Err(failure)),
+                (Err(failure), _) => (Vec::new(), Err(failure)),
+                (Ok(_), None) => (Vec::new(), Err(left_out())),
+            };
+            self.signer.explain(run, &accepted, &mut versions, &mut judged);
+            run.report.item(Item { signatures, ..item(name, &judged) });
+            if let Err(failure) = judged {
                 if total > 1 {
                     run.output.failure_of_one(&failure);
                 }
@@ -194,6 +192,7 @@ impl ImageFlags {
             }
         }
         match last {
+            None if total == 0 => Err(left_out()),
             None => Ok(()),
             Some(failure) if total == 1 => Err(failure),
             Some(failure) => {
@@ -204,19 +203,24 @@ impl ImageFlags {
         }
     }
 
-    /// The images by their digests, with the parts of an index where they are wanted.
+    /// The images by their digests, with the parts of an index where they are wanted; or why one cannot be found.
     fn images<'a>(
         &self,
         run: &Run<'_>,
         place: &Place<'a>,
         demand: &Demand<'_>,
-    ) -> Result<Vec<Image<'a>>, Failure> {
+    ) -> Vec<(String, Result<Image<'a>, Failure>)> {
         let found = batch::run(&self.images, IMAGES, &|| false, &|name| match self.local_image {
             true => self.in_files(name, run),
             false => self.in_registry(name, run, place, demand.of_sboms),
         });
-        let found = found.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
-        Ok(found.into_iter().flatten().collect())
+        let named = self.images.iter().zip(found);
+        named
+            .flat_map(|(name, found)| match found.unwrap_or_else(|| Err(left_out())) {
+                Ok(images) => images.into_iter().map(|image| (image.name.clone(), Ok(image))).collect(),
+                Err(failure) => vec![(name.clone(), Err(failure))],
+            })
+            .collect()
     }
 
     fn in_registry<'a>(
@@ -231,7 +235,7 @@ impl ImageFlags {
             reference = place.sbom(&reference)?;
         }
         let remote = place.image(&reference, Access::Pull);
-        let not_there = |error: countersign_core::Error| no_image(&reference, error);
+        let not_there = |error: Error| no_image(&reference, error);
         let digests = match self.recursive {
             false => vec![resolve(&remote, &reference).map_err(not_there)?],
             true => digests(&remote, &fetch(&remote, &reference).map_err(not_there)?)?,
@@ -269,13 +273,7 @@ impl ImageFlags {
         }
         let source = &*image.source;
         let tag = |kind| place.tag(Ending::of(kind), &image.digest);
-        let search = |kind| Search {
-            image: &image.digest,
-            kind,
-            threads: usize::from(self.max_workers),
-            max_layer_bytes: place.max_layer_bytes,
-            budget: &given.budget,
-        };
+        let search = |kind| place.search(&image.digest, kind, usize::from(self.max_workers));
         if let Some((policy, trust)) = accepted.policy() {
             // A policy may speak of signatures and attestations alike, and of several of them.
             let (mut found, kept) = (Vec::new(), Kept::default());
@@ -333,8 +331,13 @@ fn digests(source: &dyn Source, whole: &Manifest) -> Result<Vec<Digest>, Failure
     Ok(parts.iter().map(Descriptor::digest).collect::<Result<_, _>>()?)
 }
 
+/// What is never to happen, and must not look like success.
+fn left_out() -> Failure {
+    Error::internal("an image was left out").into()
+}
+
 /// A tag that is not there has a code of its own.
-fn no_image(reference: &Reference, error: countersign_core::Error) -> Failure {
+fn no_image(reference: &Reference, error: Error) -> Failure {
     if error.kind() != ErrorKind::NotFound {
         return Failure::Error(error);
     }

@@ -7,9 +7,10 @@ use countersign_core::error::{Error, ErrorKind, Result};
 use countersign_core::{Digest, OpenContext, Secret, Variable};
 
 use super::pem;
-use crate::image::find::MAX_LAYER_BYTES;
-use crate::image::resolve;
+use crate::image::budget::Budget;
+use crate::image::find::{MAX_LAYER_BYTES, Search};
 use crate::image::tags::Ending;
+use crate::image::{Kind, resolve};
 use crate::oci::credentials::Credential;
 use crate::oci::{Access, Identity, Options, Reference, Registry, Remote, Repository};
 
@@ -98,6 +99,7 @@ pub(crate) struct Place<'a> {
     prefix: String,
     /// The largest layer of the older layout that is fetched, in bytes.
     pub(crate) max_layer_bytes: usize,
+    budget: Budget,
     /// Whether the older layout is written in Docker's media types.
     pub(crate) docker_types: bool,
 }
@@ -126,6 +128,7 @@ impl RegistryFlags {
             repository: repository.map_err(|error| error.hint(format!("{REPOSITORY} names it")))?,
             prefix: self.attachment_tag_prefix.clone(),
             max_layer_bytes,
+            budget: Budget::default(),
             docker_types: text(DOCKER_TYPES).is_some_and(|value| ["1", "true"].contains(&value.as_str())),
         })
     }
@@ -171,6 +174,11 @@ impl<'a> Place<'a> {
     /// The same by name.
     pub(crate) fn repository_of<'b>(&'b self, reference: &'b Reference) -> &'b Repository {
         self.repository.as_ref().unwrap_or(&reference.repository)
+    }
+
+    /// Looks for what is beside an image, with so many threads. All searches share what may be held at once.
+    pub(crate) fn search<'s>(&'s self, image: &'s Digest, kind: Kind<'s>, threads: usize) -> Search<'s> {
+        Search { image, kind, threads, max_layer_bytes: self.max_layer_bytes, budget: &self.budget }
     }
 
     /// The SBOM of an image in the older layout, as an image of its own.

@@ -9,7 +9,6 @@ use countersign_core::error::{Error, ErrorKind};
 use super::{Demand, Image, ImageFlags};
 use crate::commands::flags::beside::{read_certificate, read_sct};
 use crate::exit::Failure;
-use crate::image::budget::Budget;
 use crate::image::write::claims;
 use crate::image::{Found, tags, write::Annotations};
 use crate::verify::{CertificateTimestamp, Material};
@@ -27,7 +26,6 @@ pub(super) struct Given<'a> {
     detached: Option<&'a Detached>,
     certificate: Option<Certificate>,
     certificate_timestamp: Option<CertificateTimestamp>,
-    pub(super) budget: Budget,
 }
 
 impl<'a> Given<'a> {
@@ -51,7 +49,6 @@ impl<'a> Given<'a> {
             detached,
             certificate: certificate.transpose()?,
             certificate_timestamp: timestamp.transpose()?,
-            budget: Budget::default(),
         })
     }
 

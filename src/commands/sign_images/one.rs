@@ -8,8 +8,6 @@ use crate::bundle::Content;
 use crate::commands::flags::predicate::now;
 use crate::commands::flags::registry::Place;
 use crate::exit::Failure;
-use crate::image::budget::Budget;
-use crate::image::find::Search;
 use crate::image::tags::{self, Ending, Layer};
 use crate::image::write::{attestation, claims, older_algorithm, sign_claims, sign_statement, statement};
 use crate::image::{Found, Kind, Layout, artifacts, bundles};
@@ -20,6 +18,9 @@ use crate::services::Testimony;
 use crate::sign::SigningKey;
 use crate::verify::{Claims, Material, Policy, Proven, SIGNATURE, Statement, Who, Window, plan, verify};
 use crate::{artifact, verify as engine};
+
+/// Signatures fetched at once, to see whether one is there already.
+const THREADS: usize = 4;
 
 /// What each image is signed with, by whichever thread.
 pub(super) struct One<'a, 'c> {
@@ -286,9 +287,8 @@ impl One<'_, '_> {
                     .verified(&artifact, material, &policy, trust)
                     .is_some_and(|proven| says(&proven, &wanted))
         };
-        let (budget, tag) = (Budget::default(), self.place.tag(Ending::of(kind), image));
-        let search =
-            Search { image, kind, threads: 4, max_layer_bytes: self.place.max_layer_bytes, budget: &budget };
+        let tag = self.place.tag(Ending::of(kind), image);
+        let search = self.place.search(image, kind, THREADS);
         let found = match is_bundle {
             true => search.referrers(remote, &|found| found.layout == Layout::Bundle && is_same(found))?,
             false if self.refers() => {
