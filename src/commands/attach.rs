@@ -13,7 +13,7 @@ use super::Run;
 use super::flags::beside::{read_signature, read_timestamp};
 use super::flags::key::PasswordFlags;
 use super::flags::predicate::{now, read as read_input};
-use super::flags::registry::{Place, Referrers, RegistryFlags};
+use super::flags::registry::{Place, ReferrersMode, RegistryFlags};
 use crate::artifact::Measured;
 use crate::bundle;
 use crate::exit::Failure;
@@ -115,7 +115,7 @@ struct Sbom {
 
     /// Where it goes: under a tag made of the image's digest, or with oci-1-1 into an artifact that refers to the image
     #[arg(long, value_name = "MODE", default_value = "legacy")]
-    registry_referrers_mode: Referrers,
+    registry_referrers_mode: ReferrersMode,
 
     #[command(flatten)]
     registry: RegistryFlags,
@@ -288,7 +288,7 @@ impl Sbom {
         let target = Target::new(&self.image, &self.registry, &context)?;
         run.warning("an SBOM attached so is not signed: attest --type spdxjson or cyclonedx signs it");
         let layer = Layer { media_type, content, annotations: Annotations::new() };
-        if self.registry_referrers_mode == Referrers::Tags {
+        if self.registry_referrers_mode == ReferrersMode::Tags {
             return target.append(run, Ending::Sboms, &layer, true);
         }
         let remote = target.place.beside(&target.reference, Access::Push);

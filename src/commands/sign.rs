@@ -7,7 +7,7 @@ use countersign_core::bounded;
 use countersign_core::error::Error;
 
 use super::Run;
-use super::flags::registry::Referrers;
+use super::flags::registry::ReferrersMode;
 use super::sign_images::{Format, SignImagesFlags, What};
 use super::verify::{Attachment, parse_annotations};
 use crate::exit::Failure;
@@ -43,7 +43,7 @@ pub(crate) struct Sign {
 
     /// In the older layout: where the signature goes, oci-1-1 into an artifact that refers to the image
     #[arg(long, value_name = "MODE", default_value = "legacy")]
-    registry_referrers_mode: Referrers,
+    registry_referrers_mode: ReferrersMode,
 
     /// Sign what is attached to the image in its place: its SBOM
     #[arg(long, value_name = "WHAT")]
@@ -90,7 +90,7 @@ impl Sign {
             payload: payload.as_deref(),
             payload_file: self.output_payload.as_deref(),
             signature_file: self.output_signature.as_deref(),
-            refers: self.registry_referrers_mode == Referrers::Kept,
+            refers: self.registry_referrers_mode == ReferrersMode::Kept,
             of_sboms: self.attachment == Some(Attachment::Sbom),
         };
         self.images.sign_all(run, "signing", "dsse", self.upload, &what)

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::Run;
 use super::flags::key::PasswordFlags;
-use super::flags::registry::{Referrers, RegistryFlags};
+use super::flags::registry::{ReferrersMode, RegistryFlags};
 use crate::exit::Failure;
 use crate::image::beside::{Tie, beside};
 use crate::image::resolve;
@@ -24,7 +24,7 @@ pub(crate) struct Tree {
 
     /// Taken as in Cosign: both are always shown
     #[arg(long, value_name = "MODE", hide = true)]
-    registry_referrers_mode: Option<Referrers>,
+    registry_referrers_mode: Option<ReferrersMode>,
 
     #[command(flatten)]
     registry: RegistryFlags,

@@ -83,7 +83,7 @@ pub struct RegistryFlags {
 
 /// How what belongs to an image is tied to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Referrers {
+pub(crate) enum ReferrersMode {
     /// By a tag made of the image's digest
     #[value(name = "legacy")]
     Tags,
