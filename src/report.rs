@@ -140,7 +140,7 @@ impl From<&Error> for Problem {
 impl From<&Failure> for Problem {
     fn from(failure: &Failure) -> Self {
         let kind = match failure {
-            Failure::Error(error) => error.kind().name(),
+            Failure::Error(error) => return error.into(),
             Failure::Refused { refusal, .. } => refusal.check(),
             Failure::Usage { .. } => "usage",
             Failure::Image { code: exit::NO_SIGNATURE, .. } => "no-signature",
@@ -149,15 +149,7 @@ impl From<&Failure> for Problem {
             Failure::Batch { .. } => "batch",
             Failure::Interrupted { .. } => "interrupted",
         };
-        let key = match failure {
-            Failure::Error(error) => error.key().map(str::to_owned),
-            Failure::Refused { .. }
-            | Failure::Usage { .. }
-            | Failure::Image { .. }
-            | Failure::Batch { .. }
-            | Failure::Interrupted { .. } => None,
-        };
-        Self { kind, message: failure.message(), hint: failure.hint(), key }
+        Self { kind, message: failure.message(), hint: failure.hint(), key: None }
     }
 }
 

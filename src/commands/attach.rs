@@ -169,8 +169,12 @@ impl<'a> Target<'a> {
         let remote = self.place.beside(&self.reference, Access::Push);
         let tag = self.place.tag(ending, self.digest());
         tags::append(&remote, &tag, layer, self.place.docker_types, None, &|_| alone)?;
-        run.output.note(format!("Wrote it for {} to {}:{tag}", self.name, remote.repository()));
+        self.wrote(run, &remote.repository().tagged(tag));
         Ok(())
+    }
+
+    fn wrote(&self, run: &Run<'_>, place: &Reference) {
+        run.output.note(format!("Wrote it for {} to {place}", self.name));
     }
 }
 
@@ -256,7 +260,7 @@ impl Attestation {
                 let manifest =
                     bundles::manifest(&content, &target.manifest.as_subject(), &predicate_type, &now())?;
                 let digest = bundles::attach(&remote, &content, &manifest, target.digest())?;
-                run.output.note(format!("Wrote it for {} to {}@{digest}", self.image, remote.repository()));
+                target.wrote(run, &remote.repository().at(&digest));
                 continue;
             }
             let notes = [(tags::SIGNATURE, String::new()), (tags::PREDICATE_TYPE, predicate_type)];
@@ -293,7 +297,7 @@ impl Sbom {
         }
         let remote = target.place.beside(&target.reference, Access::Push);
         let digest = artifacts::attach(&remote, &layer, artifacts::SBOM, &target.manifest.as_subject())?;
-        run.output.note(format!("Wrote it for {} to {}@{digest}", self.image, remote.repository()));
+        target.wrote(run, &remote.repository().at(&digest));
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 //! refers to the image. Kyverno reads it with `cosignOCI11`, Cosign with `--experimental-oci11`.
 
 use countersign_core::Digest;
-use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::error::Result;
 
 use super::Found;
 use super::budget::Reading;
@@ -29,13 +29,9 @@ pub(super) fn read<T>(
     descriptor: &Descriptor,
     take: &dyn Fn(Found) -> T,
 ) -> Result<Vec<T>> {
-    let digest = descriptor.digest()?.to_string();
-    let manifest = reading.source.manifest(&digest)?.ok_or_else(|| {
-        Error::new(ErrorKind::NotFound, format!("cannot read {}", reading.source.name_of(&digest)))
-            .why("it is listed as referring to the image, and is not there")
-    })?;
+    let manifest = reading.listed(descriptor)?;
     let layers = manifest.layers().iter().enumerate();
-    Ok(layers.map(|(number, layer)| tags::read(reading, (&digest, number), layer, take)).collect())
+    Ok(layers.map(|(number, layer)| tags::read(reading, (&descriptor.digest, number), layer, take)).collect())
 }
 
 /// The artifacts with SBOMs that refer to an image. One request for the list, and one for each.

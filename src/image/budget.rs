@@ -4,10 +4,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use countersign_core::error::{Error, ErrorKind};
+use countersign_core::error::{Error, ErrorKind, Result};
 
 use super::Found;
-use crate::oci::Source;
+use crate::oci::{Descriptor, Manifest, Source};
 
 /// Bytes read and judged at once, over all images of a command. What is larger comes alone.
 const AT_ONCE: usize = 16 * 1024 * 1024;
@@ -59,6 +59,20 @@ pub(super) struct Reading<'a> {
     /// The largest layer taken, in bytes.
     pub(super) max_layer_bytes: usize,
     pub(super) budget: &'a Budget,
+}
+
+impl Reading<'_> {
+    /// The manifest of what is listed as referring to the image.
+    ///
+    /// # Errors
+    /// Those of the place; [`ErrorKind::NotFound`] where it is listed and not there.
+    pub(super) fn listed(&self, descriptor: &Descriptor) -> Result<Manifest> {
+        let digest = descriptor.digest()?.to_string();
+        self.source.manifest(&digest)?.ok_or_else(|| {
+            Error::new(ErrorKind::NotFound, format!("cannot read {}", self.source.name_of(&digest)))
+                .why("it is listed as referring to the image, and is not there")
+        })
+    }
 }
 
 /// What is kept of one image.

@@ -1,7 +1,7 @@
 //! Bundles that refer to an image (Sigstore's "bundle specification", and OCI image specification 1.1, "Guidelines for Artifact
 //! Usage").
 
-use countersign_core::error::{Error, ErrorKind, Result};
+use countersign_core::error::Result;
 use countersign_core::{Digest, HashAlgorithm};
 
 use super::budget::Reading;
@@ -51,11 +51,8 @@ pub(super) fn read<T>(
     kind: Kind<'_>,
     take: &dyn Fn(Found) -> T,
 ) -> Result<Option<T>> {
-    let place = reading.source.name_of(&descriptor.digest()?.to_string());
-    let Some(manifest) = reading.source.manifest(&descriptor.digest)? else {
-        return Err(Error::new(ErrorKind::NotFound, format!("cannot read {place}"))
-            .why("it is listed as referring to the image, and is not there"));
-    };
+    let manifest = reading.listed(descriptor)?;
+    let place = reading.source.name_of(&descriptor.digest);
     let own = manifest.content.artifact_type.as_deref();
     let [layer] = manifest.layers() else { return Ok(None) };
     if !own.unwrap_or(&layer.media_type).starts_with(FAMILY) || !layer.media_type.starts_with(FAMILY) {
